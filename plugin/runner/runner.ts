@@ -1,0 +1,251 @@
+// The seam of the laptop's side: tools, gateway and CLI program against this, never against SSH or the stub.
+// Two implementations: `ssh/` (a host through its stub) and `local/` (this machine; tests and the reference).
+import type { CommandState } from "../../protocol/command.js";
+import type { FileKind, FileView } from "../../protocol/file.js";
+import type { Enforcement } from "../../protocol/health.js";
+import type { Reply } from "../../protocol/permission.js";
+import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
+import type { Access } from "../../protocol/workspace.js";
+
+/** What is really there. What is not yet built is false, never a stub that answers. */
+export interface RunnerCapabilities {
+  commands: boolean;
+  cancellation: boolean;
+  files: boolean;
+  search: boolean;
+  approvals: boolean;
+  pty: boolean;
+  vcs: boolean;
+  ports: boolean;
+  artifacts: boolean;
+  snapshots: boolean;
+}
+
+/** Where a session works. Holds no secrets: it is persisted. */
+export interface RunnerDestination {
+  /** Name of the host, as the user calls it. */
+  host: string;
+  /** Directory on the host that the user named: read and write below it are approved. Null: everything asks. */
+  directory: string | null;
+  /** Further directories of the host, approved for reading. */
+  readRoots?: string[];
+  /** Stable workspace id (`wrk_…`); the same id finds the same workspace again. */
+  workspaceID: string;
+  /** Label of the workspace for people. */
+  name?: string;
+}
+
+export interface RunnerProvider {
+  readonly id: string;
+  readonly capabilities: RunnerCapabilities;
+  /** Guidance shown when the provider cannot be used yet; null when it can. Never holds secrets. */
+  setupHint(): string | null;
+  /** Throws RemoteError (`host_unknown`, `config_invalid`…) without opening a connection. */
+  validateDestination(destination: RunnerDestination): Promise<void>;
+  /** Opens no connection; the first use of the session does. */
+  createSession(destination: RunnerDestination, options?: RunnerSessionOptions): Promise<RunnerSession>;
+  resumeSession(state: RunnerSessionState, options?: RunnerSessionOptions): Promise<RunnerSession>;
+}
+
+export interface RunnerSessionState {
+  providerID: string;
+  destination: RunnerDestination;
+}
+
+/** One pending question of the host. */
+export interface RunnerAsk {
+  permissionID: string;
+  /** Canonical real path on the host. */
+  path: string;
+  access: Access;
+  reason: string;
+  /** OpenCode session that caused it, where known. */
+  sessionID?: string;
+}
+
+export interface RunnerReply {
+  reply: Reply;
+  message?: string;
+}
+
+export type OnAsk = (ask: RunnerAsk, signal: AbortSignal) => Promise<RunnerReply>;
+
+export type ConnectionState = "idle" | "connecting" | "bootstrapping" | "ready" | "reconnecting" | "failed";
+
+export interface RunnerProgress {
+  /** For people, one line: "uploading the stub 12.1/32.3 MB". */
+  text: string;
+  state: ConnectionState;
+}
+
+export interface RunnerSessionOptions {
+  /** Answers asks where the single call gives no `onAsk` of its own. Without any: `permission_required` is thrown. */
+  onAsk?: OnAsk;
+  onProgress?: (progress: RunnerProgress) => void;
+}
+
+/** Options of every operation that can ask. */
+export interface OperationOptions {
+  signal?: AbortSignal;
+  onAsk?: OnAsk;
+  /** OpenCode's session id (`ses_…`), for asks and the audit. */
+  sessionID?: string;
+}
+
+export interface RunCommandRequest extends OperationOptions {
+  /** `cmd_…`; the same id again is the same command, never a second run. */
+  commandID: string;
+  /** Text for the host's shell, or a program with its arguments. Exactly one of the two. */
+  command?: string;
+  program?: string;
+  args?: string[];
+  /** On the host; relative to the session's directory. */
+  cwd?: string;
+  env?: Record<string, string>;
+  timeoutMs?: number;
+  /** Bytes as they come, in order per stream. Returning a promise slows the reading down, never the command. */
+  onOutput?: (chunk: OutputChunk) => void | Promise<void>;
+}
+
+export interface OutputChunk {
+  stream: "stdout" | "stderr";
+  /** Of the first byte, in its stream. */
+  offset: number;
+  /** Valid during the call only: copy it to keep it. */
+  data: Uint8Array;
+}
+
+export interface CommandResult {
+  commandID: string;
+  state: CommandState;
+  /** Null where a signal ended it. */
+  exit: number | null;
+  signal: string | null;
+  timedOut: boolean;
+  aborted: boolean;
+  /** Milliseconds since the epoch, by the host's clock. */
+  startedAt: number;
+  endedAt: number;
+  /** Bytes printed. */
+  stdoutBytes: number;
+  stderrBytes: number;
+  /** Processes that were still alive when the shell had ended. */
+  pending: number;
+  /** After a kill: null while unconfirmed, else the pids that could not be ended. */
+  survivors: number[] | null;
+  enforcement: Enforcement;
+}
+
+export interface RunnerStat {
+  path: string;
+  type: FileKind;
+  size: number;
+  mode: number;
+  mtime: number;
+  tag?: string;
+}
+
+export interface RunnerEntry {
+  name: string;
+  path: string;
+  type: FileKind;
+  ignored: boolean;
+}
+
+export interface ReadFileResult {
+  path: string;
+  data: Uint8Array;
+  /** Size of the whole file, bytes. */
+  size: number;
+  /** Opaque version tag for `ifMatch`. */
+  tag: string;
+}
+
+export interface WriteFileOptions extends OperationOptions {
+  /** Tag of the last read, or `absent`: another version there throws `conflict`. */
+  ifMatch?: string;
+  /** Make missing parent directories; without it a missing parent is ENOENT. */
+  parents?: boolean;
+}
+
+export interface WrittenFile {
+  path: string;
+  tag: string;
+  size: number;
+  existed: boolean;
+}
+
+export type BatchStep =
+  | { op: "stat"; path: string }
+  | { op: "read"; path: string; maxBytes?: number }
+  | { op: "write"; path: string; data: Uint8Array; ifMatch?: string; parents?: boolean }
+  | { op: "remove"; path: string; ifMatch?: string }
+  | { op: "move"; from: string; to: string; parents?: boolean };
+
+export type BatchResult =
+  | { ok: true; stat?: RunnerStat; data?: Uint8Array; tag?: string; written?: WrittenFile }
+  | { ok: false; error: Error & { code: string } };
+
+/**
+ * Work on one destination. Errors carry node codes (ENOENT, EACCES…) or those of `protocol/errors.ts` in `code`.
+ * Paths are the host's: absolute, `~/…`, or relative to the destination's directory.
+ */
+export interface RunnerSession {
+  readonly state: RunnerSessionState;
+  readonly capabilities: RunnerCapabilities;
+  readonly connection: ConnectionState;
+
+  /** Facts of the host, in one round trip; connects where needed. */
+  describe(signal?: AbortSignal): Promise<HostFacts>;
+
+  runCommand(request: RunCommandRequest): Promise<CommandResult>;
+  /** True if it was running. */
+  cancelCommand(commandID: string, signal?: AbortSignal): Promise<boolean>;
+
+  readFile(path: string, options?: OperationOptions & { offset?: number; length?: number }): Promise<ReadFileResult>;
+  writeFile(path: string, data: Uint8Array, options?: WriteFileOptions): Promise<WrittenFile>;
+  stat(path: string, options?: OperationOptions): Promise<RunnerStat>;
+  readdir(path: string, options?: OperationOptions): Promise<RunnerEntry[]>;
+  /** False for ENOENT and ENOTDIR; every other failure throws. */
+  exists(path: string, options?: OperationOptions): Promise<boolean>;
+  mkdir(path: string, options?: OperationOptions & { parents?: boolean }): Promise<void>;
+  move(
+    from: string,
+    to: string,
+    options?: OperationOptions & { overwrite?: boolean; parents?: boolean },
+  ): Promise<void>;
+  remove(path: string, options?: OperationOptions & { recursive?: boolean }): Promise<void>;
+  /** What the read tool shows: `offset` is the first line, from 1. */
+  view(path: string, options?: OperationOptions & { offset?: number; limit?: number }): Promise<FileView>;
+
+  glob(pattern: string, options?: OperationOptions & { path?: string; limit?: number }): Promise<GlobAnswer>;
+  grep(
+    pattern: string,
+    options?: OperationOptions & { path?: string; include?: string; limit?: number },
+  ): Promise<FindAnswer>;
+  /** In order, one round trip. With `stop`, steps after a failed one are not done and reported as `aborted`. */
+  batch(steps: BatchStep[], options?: OperationOptions & { stop?: boolean }): Promise<BatchResult[]>;
+
+  /** These four throw `unsupported` while the capability is false. */
+  openPty(): Promise<never>;
+  vcs(): Promise<never>;
+  exposePort(): Promise<never>;
+  snapshot(): Promise<never>;
+
+  /** Ends our side; running commands go on. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface HostFacts {
+  hostname: string;
+  platform: string;
+  arch: string;
+  /** Canonical directory of the destination; null where it has none. */
+  directory: string | null;
+  home: string;
+  user: string;
+  enforcement: Enforcement;
+  stub: { pid: number; startedAt: number; instanceID: string; version: string } | null;
+  /** Text files of the project for the model, nearest first; only AGENTS.md or CLAUDE.md in the directory for now. */
+  instructions: { path: string; text: string }[];
+}

@@ -1,0 +1,66 @@
+// Commands: one execution on the host, by the id that the client chose.
+import { type Static, Type } from "typebox";
+import { Enforcement } from "./health.js";
+import { CommandID, PermissionID, SessionID, WorkspaceID } from "./ids.js";
+
+export const OnAsk = Type.Union([Type.Literal("wait"), Type.Literal("fail")]);
+
+export const CommandRequest = Type.Object(
+  {
+    commandID: CommandID,
+    sessionID: SessionID,
+    /** With it an unknown session is created in this workspace, which saves a round trip. */
+    workspaceID: Type.Optional(WorkspaceID),
+    /** Exactly one of `argv` (executed as it is) and `command` (text for bash, else sh). */
+    argv: Type.Optional(Type.Array(Type.String({ maxLength: 128 * 1024 }), { minItems: 1, maxItems: 4096 })),
+    command: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 * 1024 })),
+    /** Absolute, `~/…`, or relative to the workspace's directory. Default: that directory, else a private temporary one. */
+    cwd: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+    env: Type.Optional(Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Type.String())),
+    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 7 * 24 * 3600 * 1000 })),
+    onAsk: Type.Optional(OnAsk),
+    /** The answered ask whose `once` this request uses. */
+    permissionID: Type.Optional(PermissionID),
+  },
+  { additionalProperties: false },
+);
+export type CommandRequest = Static<typeof CommandRequest>;
+
+export const CommandState = Type.Union([
+  Type.Literal("queued"),
+  Type.Literal("running"),
+  Type.Literal("exited"),
+  Type.Literal("killed"),
+  Type.Literal("lost"),
+]);
+export type CommandState = Static<typeof CommandState>;
+
+export const CommandRecord = Type.Object({
+  commandID: CommandID,
+  sessionID: SessionID,
+  workspaceID: WorkspaceID,
+  /** What was asked to run, as one line for people. */
+  title: Type.String(),
+  cwd: Type.String(),
+  state: CommandState,
+  /** Exit status of the shell; null while it runs and where a signal ended it. */
+  exit: Type.Union([Type.Integer(), Type.Null()]),
+  /** Name of the signal that ended it, for example SIGKILL. */
+  signal: Type.Union([Type.String(), Type.Null()]),
+  timedOut: Type.Boolean(),
+  aborted: Type.Boolean(),
+  /** Milliseconds since the epoch. */
+  time: Type.Object({
+    created: Type.Integer(),
+    started: Type.Optional(Type.Integer()),
+    ended: Type.Optional(Type.Integer()),
+  }),
+  /** Bytes printed so far. */
+  output: Type.Object({ stdout: Type.Integer(), stderr: Type.Integer() }),
+  /** Processes of this command that were alive when its shell had ended. */
+  pending: Type.Integer(),
+  /** After a kill: null until it is confirmed, then the pids that could not be ended. */
+  survivors: Type.Union([Type.Array(Type.Integer()), Type.Null()]),
+  enforcement: Enforcement,
+});
+export type CommandRecord = Static<typeof CommandRecord>;

@@ -1,0 +1,13 @@
+// What both sides compare before they trust each other to speak the same language.
+
+/** Version of this package; esbuild replaces it, the fallback serves tests that run from source. */
+declare const __PACKAGE_VERSION__: string | undefined;
+export const PACKAGE_VERSION: string = typeof __PACKAGE_VERSION__ === "string" ? __PACKAGE_VERSION__ : "0.1.0";
+
+/** `major` changes when an older plugin could no longer use a newer stub; `minor` when something was added. */
+export const PROTOCOL = { major: 1, minor: 0 } as const;
+
+/** An older plugin uses a newer stub as long as the major number is the same. */
+export function isCompatible(remote: { major: number }): boolean {
+  return remote.major === PROTOCOL.major;
+}
