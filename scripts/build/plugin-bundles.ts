@@ -1,0 +1,80 @@
+// dist/plugin.js for OpenCode's Bun and dist/cli.js for Node 20: one ESM file each, with ssh2 and undici inside.
+import { existsSync } from "node:fs";
+import { chmod, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
+import type { BuildLog } from "./stage.js";
+
+interface PluginBundleOptions {
+  root: string;
+  outDir: string;
+  log: BuildLog;
+}
+
+const BUNDLES = [
+  { entry: "plugin/index.ts", file: "plugin.js", executable: false },
+  { entry: "plugin/cli/main.ts", file: "cli.js", executable: true },
+];
+
+export async function buildPluginBundles({ root, outDir, log }: PluginBundleOptions): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
+  for (const bundle of BUNDLES) {
+    const started = performance.now();
+    const entry = join(root, bundle.entry);
+    if (!existsSync(entry)) {
+      log.warn(`${bundle.entry} is not there: no ${bundle.file}`);
+      continue;
+    }
+    const outfile = join(outDir, bundle.file);
+    await build({
+      ...laptopOptions(root, version),
+      entryPoints: [entry],
+      outfile,
+      banner: { js: `${bundle.executable ? "#!/usr/bin/env node\n" : ""}${REQUIRE_BANNER}` },
+    });
+    if (bundle.executable) await chmod(outfile, 0o755);
+    log.stage(bundle.file, "built", performance.now() - started);
+  }
+}
+
+// CommonJS packages inside an ESM file ask for node's own modules by require().
+const REQUIRE_BANNER =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+
+/** Options for what runs on the laptop: Node 20, or Bun inside OpenCode. */
+function laptopOptions(root: string, version: string): BuildOptions {
+  return {
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    legalComments: "none",
+    logLevel: "warning",
+    define: { __PACKAGE_VERSION__: JSON.stringify(version) },
+    plugins: [withoutNativeAddons, bundledUndici(root)],
+  };
+}
+
+/** ssh2 works without its native code when requiring it throws; one file cannot carry an addon for every laptop. */
+const withoutNativeAddons: Plugin = {
+  name: "without-native-addons",
+  setup(build) {
+    build.onResolve({ filter: /^cpu-features$|\.node$/ }, (args) => ({ path: args.path, namespace: "native-addon" }));
+    build.onLoad({ filter: /.*/, namespace: "native-addon" }, (args) => ({
+      contents: `throw Object.assign(new Error(${JSON.stringify(`${args.path} is left out of the bundle`)}), { code: "MODULE_NOT_FOUND" });`,
+      loader: "js",
+    }));
+  },
+};
+
+/** Bun answers a bare `undici` with a stand-in of its own: always take the package's file. */
+function bundledUndici(root: string): Plugin {
+  const entry = join(root, "node_modules/undici/index.js");
+  return {
+    name: "bundled-undici",
+    setup(build) {
+      build.onResolve({ filter: /^undici$/ }, () => ({ path: entry }));
+    },
+  };
+}

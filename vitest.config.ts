@@ -1,0 +1,15 @@
+// Unit tests lie beside their sources; test/ holds what runs real programs. The built file is made once if it is missing.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["{plugin,stub,protocol,scripts,test,demo,bench}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "dist/**", ".cache/**"],
+    globalSetup: ["scripts/test/build-once.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+  },
+});
