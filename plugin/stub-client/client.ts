@@ -1,0 +1,275 @@
+// The typed HTTP client of one stub: every request of the laptop goes through `send` or `stream`.
+// Adds the token and the approver's secret, mends what can be mended (a stale token, an expired secret, a broken stream), once each.
+import type { Socket } from "node:net";
+import { type Static, type TSchema, Type } from "typebox";
+import { Check } from "typebox/value";
+import { Pool } from "undici";
+import { CommandRecord } from "../../protocol/command.js";
+import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { Health } from "../../protocol/health.js";
+import type { PermissionReply } from "../../protocol/permission.js";
+import { Ask } from "../../protocol/permission.js";
+import type { WorkspaceCreate } from "../../protocol/workspace.js";
+import { Approval, Workspace, WorkspaceContext } from "../../protocol/workspace.js";
+import type { StubIdentity, StubLink } from "../tunnel/link.js";
+import { Approver, type ApproverKey } from "./approver.js";
+import { asRemoteError, isBroken } from "./broken.js";
+import { exchange, type Flow, type HttpHead, type HttpRequest } from "./exchange.js";
+import { httpStream } from "./http-stream.js";
+import { pause } from "./pause.js";
+
+export interface StubRequest {
+  method: HttpRequest["method"];
+  path: string;
+  /** An object is sent as JSON, bytes as they are. */
+  body?: object | Uint8Array;
+  /** Sent as x-workspace. */
+  workspace?: string;
+  headers?: Record<string, string>;
+  /** Gets the approver's secret where there is none yet; without it the secret goes along when it is at hand. */
+  approver?: boolean;
+  /** Sent again when the stream breaks under it. Default: GET only. */
+  idempotent?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface StubAnswer extends HttpHead {
+  body: Uint8Array;
+}
+
+export interface StreamReceiver {
+  /** Only for answers below 400; the others reject with their RemoteError. */
+  head?(head: HttpHead): void;
+  data(chunk: Uint8Array, flow: Flow): void;
+}
+
+/** Milliseconds before a broken request is sent again; as many tries as there are entries. */
+const RETRY_DELAYS = [0, 100, 500];
+/** An error body is cut here, in bytes. */
+const ERROR_BODY_LIMIT = 1024 * 1024;
+
+export class StubClient {
+  readonly link: StubLink;
+  readonly approver: Approver;
+  readonly #pool: Pool;
+  /** Errors of opening a stream: nothing was sent. */
+  readonly #unsent = new WeakSet<object>();
+
+  constructor(link: StubLink, key: ApproverKey) {
+    this.link = link;
+    this.#pool = new Pool("http://stub", {
+      connections: null,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 3_600_000,
+      keepAliveMaxTimeout: 3_600_000,
+      connect: (_options, done) => {
+        this.#open().then(
+          (stream) => done(null, stream as Socket),
+          (error) => done(error, null),
+        );
+      },
+    });
+    this.approver = new Approver(key, {
+      clock: async (signal) => {
+        const { headers, body } = await this.send({ method: "GET", path: "/global/health", signal });
+        const health = parse(Health, body, "/global/health");
+        const date = Date.parse(headers.date ?? "");
+        return { time: Number.isNaN(date) ? Date.now() : date, instanceID: health.stub.instanceID };
+      },
+      exchange: (request, signal) =>
+        this.json(Type.Unknown(), { method: "POST", path: "/approver", body: request, signal }),
+      register: (keyID, publicKey, signal) => link.registerApprover(keyID, publicKey, signal),
+    });
+  }
+
+  health(signal?: AbortSignal): Promise<Health> {
+    return this.json(Health, { method: "GET", path: "/global/health", signal });
+  }
+
+  workspaces(signal?: AbortSignal): Promise<Workspace[]> {
+    return this.json(Type.Array(Workspace), { method: "GET", path: "/experimental/workspace", signal });
+  }
+
+  createWorkspace(body: WorkspaceCreate, signal?: AbortSignal): Promise<Workspace> {
+    return this.json(Workspace, { method: "POST", path: "/experimental/workspace", body, approver: true, signal });
+  }
+
+  workspaceContext(id: string, signal?: AbortSignal): Promise<WorkspaceContext> {
+    return this.json(WorkspaceContext, { method: "GET", path: `/experimental/workspace/${id}/context`, signal });
+  }
+
+  deleteWorkspace(id: string, signal?: AbortSignal): Promise<Workspace> {
+    return this.json(Workspace, { method: "DELETE", path: `/experimental/workspace/${id}`, approver: true, signal });
+  }
+
+  approvals(id: string, signal?: AbortSignal): Promise<Approval[]> {
+    const path = `/experimental/workspace/${id}/approval`;
+    return this.json(Type.Array(Approval), { method: "GET", path, approver: true, signal });
+  }
+
+  asks(signal?: AbortSignal): Promise<Ask[]> {
+    return this.json(Type.Array(Ask), { method: "GET", path: "/permission", signal });
+  }
+
+  /** Sent once only: a second reply is `permission_replied`. */
+  async reply(permissionID: string, reply: PermissionReply, signal?: AbortSignal): Promise<void> {
+    await this.send({ method: "POST", path: `/permission/${permissionID}/reply`, body: reply, approver: true, signal });
+  }
+
+  command(commandID: string, signal?: AbortSignal): Promise<CommandRecord> {
+    return this.json(CommandRecord, { method: "GET", path: `/command/${commandID}`, signal });
+  }
+
+  /** Idempotent. Answers at once; the record's `survivors` stay null until the kill is confirmed. */
+  cancel(commandID: string, signal?: AbortSignal): Promise<CommandRecord> {
+    const path = `/command/${commandID}/cancel`;
+    return this.json(CommandRecord, { method: "POST", path, idempotent: true, signal });
+  }
+
+  /** Ends the approver's secret on the stub; a failure is of no consequence, it dies by itself. */
+  async endApprover(signal?: AbortSignal): Promise<void> {
+    const secret = this.approver.current;
+    if (secret === undefined) return;
+    await this.send({ method: "DELETE", path: "/approver", signal });
+    this.approver.forget(secret);
+  }
+
+  /** A JSON answer, checked against its schema. */
+  async json<T extends TSchema>(schema: T, request: StubRequest): Promise<Static<T>> {
+    const { body } = await this.send(request);
+    return parse(schema, body, request.path);
+  }
+
+  /** The whole answer in memory. */
+  async send(request: StubRequest): Promise<StubAnswer> {
+    let head: HttpHead = { status: 0, headers: {} };
+    let chunks: Uint8Array[] = [];
+    await this.#perform(request, {
+      restart: () => {
+        chunks = [];
+      },
+      head: (seen) => {
+        head = seen;
+      },
+      data: (chunk) => {
+        chunks.push(chunk);
+      },
+    });
+    return { ...head, body: chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks) };
+  }
+
+  /** The answer as it comes. Rejects when the stream breaks: whoever reads a stream knows where to resume it. */
+  async stream(request: StubRequest, receiver: StreamReceiver): Promise<void> {
+    await this.#perform({ ...request, idempotent: false }, receiver);
+  }
+
+  /** Ends the streams; the link stays. Idempotent. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #perform(request: StubRequest, receiver: StreamReceiver & { restart?(): void }): Promise<void> {
+    const { signal } = request;
+    const idempotent = request.idempotent ?? request.method === "GET";
+    let refreshed = false;
+    let renewed = false;
+    for (let tries = 0; ; ) {
+      const identity = await this.link.ready(signal);
+      const secret = request.approver ? await this.approver.secret(signal) : this.approver.current;
+      try {
+        receiver.restart?.();
+        return await this.#once(request, identity, secret, receiver);
+      } catch (error) {
+        const code = codeOf(error);
+        const unsent = typeof error === "object" && error !== null && this.#unsent.has(error);
+        if (code === "unauthorized" && !refreshed) {
+          refreshed = true;
+          await this.link.refresh(signal);
+        } else if ((code === "approver_expired" || code === "approver_required") && secret !== undefined && !renewed) {
+          renewed = true;
+          this.approver.forget(secret);
+          await this.approver.secret(signal);
+        } else if (isBroken(error) && (idempotent || unsent) && tries < RETRY_DELAYS.length) {
+          await pause(RETRY_DELAYS[tries] ?? 0, signal);
+          tries += 1;
+        } else {
+          throw asRemoteError(error, this.link.host);
+        }
+      }
+    }
+  }
+
+  async #once(
+    request: StubRequest,
+    identity: StubIdentity,
+    secret: string | undefined,
+    receiver: StreamReceiver,
+  ): Promise<void> {
+    let refused: HttpHead | undefined;
+    const body: Uint8Array[] = [];
+    let size = 0;
+    await exchange(
+      this.#pool,
+      wire(request, identity.token, secret),
+      {
+        head: (head) => {
+          if (head.status >= 400) refused = head;
+          else receiver.head?.(head);
+        },
+        data: (chunk, flow) => {
+          if (refused === undefined) receiver.data(chunk, flow);
+          else if (size < ERROR_BODY_LIMIT) {
+            size += chunk.length;
+            body.push(chunk);
+          }
+        },
+      },
+      request.signal,
+    );
+    if (refused !== undefined) throw RemoteError.fromWire(parseJson(Buffer.concat(body)), refused.status);
+  }
+
+  async #open() {
+    try {
+      return httpStream(await this.link.openStream());
+    } catch (error) {
+      const failure = asRemoteError(error, this.link.host);
+      this.#unsent.add(failure);
+      throw failure;
+    }
+  }
+}
+
+function wire(request: StubRequest, token: string, secret: string | undefined): HttpRequest {
+  const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...request.headers };
+  if (secret !== undefined) headers["x-approver"] = secret;
+  if (request.workspace !== undefined) headers["x-workspace"] = request.workspace;
+  const { method, path, body } = request;
+  if (body === undefined) return { method, path, headers };
+  if (body instanceof Uint8Array) {
+    headers["content-type"] = "application/octet-stream";
+    return { method, path, headers, body };
+  }
+  headers["content-type"] = "application/json";
+  return { method, path, headers, body: JSON.stringify(body) };
+}
+
+function parse<T extends TSchema>(schema: T, body: Uint8Array, path: string): Static<T> {
+  const value = parseJson(body);
+  if (Check(schema, value)) return value as Static<T>;
+  throw new RemoteError("internal", `the stub answered ${path.split("?")[0]} in another shape than this plugin knows`, {
+    hint: "update the plugin or the stub: see docs/protocol.md",
+  });
+}
+
+/** undefined where it is no JSON. */
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

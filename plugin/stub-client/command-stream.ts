@@ -1,0 +1,201 @@
+// A command from its request to its end over streams that may break: what was seen is never delivered twice, what was
+// not seen is fetched from the host's log by its offset. The command itself does not notice.
+import { Check } from "typebox/value";
+import { CommandRecord, type CommandRequest } from "../../protocol/command.js";
+import { RemoteError } from "../../protocol/errors.js";
+import { type Frame, FrameType, frameReader } from "../../protocol/frames.js";
+import { isBroken } from "./broken.js";
+import type { StubClient, StubRequest } from "./client.js";
+import type { Flow } from "./exchange.js";
+import { pause } from "./pause.js";
+
+export interface OutputPiece {
+  stream: "stdout" | "stderr";
+  /** Of the first byte, in its stream. */
+  offset: number;
+  /** Valid until the call (or the promise that it returned) is over. */
+  data: Uint8Array;
+}
+
+export interface FollowOptions {
+  signal?: AbortSignal;
+  /** In order, one call at a time per stream. A promise slows the reading down. */
+  onOutput?: (piece: OutputPiece) => void | Promise<void>;
+  /** The host has accepted the command; called once. */
+  onAccepted?: (record: CommandRecord) => void;
+}
+
+/** Milliseconds before the stream is looked for again; the last repeats. The link itself waits while it reconnects. */
+const RESUME_DELAYS = [0, 100, 500, 1000];
+/** Attempts in a row that brought nothing new. */
+const RESUME_LIMIT = 8;
+
+/** Resolves with the record of the end. Throws what the stub refuses, and `connection_lost` once it cannot be found again. */
+export async function followCommand(
+  client: StubClient,
+  request: CommandRequest,
+  options: FollowOptions = {},
+): Promise<CommandRecord> {
+  const reader = new OutputReader(options);
+  for (let failures = 0; ; ) {
+    const before = reader.progress;
+    try {
+      await attempt(client, request, reader, options.signal);
+      if (reader.end === undefined) throw new RemoteError("internal", `${request.commandID} ended without a record`);
+      return reader.end;
+    } catch (error) {
+      if (reader.failure !== undefined) throw reader.failure;
+      if (!isBroken(error)) throw error;
+      failures = reader.progress > before ? 0 : failures + 1;
+      if (failures >= RESUME_LIMIT) throw error;
+      await pause(RESUME_DELAYS[Math.min(failures, RESUME_DELAYS.length - 1)] ?? 1000, options.signal);
+    }
+  }
+}
+
+/** The first request starts it; once it is accepted, each stream is fetched from the log behind what was seen. */
+async function attempt(
+  client: StubClient,
+  request: CommandRequest,
+  reader: OutputReader,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!reader.accepted) {
+    const post: StubRequest = { method: "POST", path: "/command?follow=1", body: request, signal };
+    return await reader.read(client, post);
+  }
+  const output = `/command/${request.commandID}/output?follow=1`;
+  const failed = new AbortController();
+  const both = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  const resume = async (stream: "stdout" | "stderr") => {
+    const path = `${output}&stream=${stream}&offset=${reader.seen[stream]}`;
+    await reader.read(client, { method: "GET", path, signal: both }, stream);
+  };
+  const streams = [resume("stdout"), resume("stderr")];
+  try {
+    await Promise.all(streams);
+  } catch (error) {
+    failed.abort();
+    await Promise.allSettled(streams);
+    throw error;
+  }
+}
+
+class OutputReader {
+  readonly #options: FollowOptions;
+  /** Bytes delivered, per stream. */
+  readonly seen = { stdout: 0, stderr: 0 };
+  accepted = false;
+  /** Grows with everything that came. */
+  progress = 0;
+  end: CommandRecord | undefined;
+  /** What `onOutput` threw: the caller's own error, not the connection's. */
+  failure: unknown;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+  }
+
+  /** Reads one answer to its end. With `only`, output of the other stream in it is not taken. */
+  async read(client: StubClient, request: StubRequest, only?: "stdout" | "stderr"): Promise<void> {
+    const waiting: Frame[] = [];
+    const stop = new AbortController();
+    let draining: Promise<void> | undefined;
+    let problem: unknown;
+    let flow: Flow | undefined;
+    let ended = false;
+
+    const take = (frame: Frame) => {
+      if (frame.type === FrameType.end) ended = true;
+      return this.#take(frame, only);
+    };
+    const drain = async (first: Promise<void>) => {
+      flow?.pause();
+      try {
+        await first;
+        for (let frame = waiting.shift(); frame !== undefined; frame = waiting.shift()) await take(frame);
+        draining = undefined;
+        flow?.resume();
+      } catch (error) {
+        problem = error;
+        stop.abort();
+      }
+    };
+    const feed = frameReader((frame) => {
+      if (draining !== undefined) {
+        waiting.push(frame);
+        return;
+      }
+      const slow = take(frame);
+      if (slow !== undefined) draining = drain(slow);
+    });
+
+    const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
+    const data = (chunk: Uint8Array, given: Flow) => {
+      flow = given;
+      feed(chunk);
+    };
+    let broken: unknown;
+    try {
+      await client.stream({ ...request, signal }, { data });
+    } catch (error) {
+      broken = error;
+    }
+    // What has arrived is delivered before anyone asks for more; an abort does not wait for a slow receiver.
+    if (!request.signal?.aborted) await draining;
+    if (problem !== undefined) throw problem;
+    if (broken !== undefined && !(ended && isBroken(broken))) throw broken;
+    if (!ended) throw new RemoteError("connection_lost", "the output of the command stopped before its end");
+  }
+
+  /** A promise only where the receiver wants time. */
+  #take(frame: Frame, only: "stdout" | "stderr" | undefined): Promise<void> | undefined {
+    this.progress += 1;
+    const stream = frame.stream === 1 ? "stderr" : "stdout";
+    if (frame.type === FrameType.output)
+      return only === undefined || only === stream ? this.#output(frame, stream) : undefined;
+    if (frame.type === FrameType.record) this.#record(frame);
+    else if (frame.type === FrameType.end) this.end = parseRecord(frame.payload);
+    else if (frame.type === FrameType.gap) this.#gap(frame, stream);
+    return undefined;
+  }
+
+  #output(frame: Frame, stream: "stdout" | "stderr"): Promise<void> | undefined {
+    const seen = this.seen[stream];
+    if (frame.offset > seen) {
+      throw new RemoteError("connection_lost", `${stream} went from byte ${seen} to ${frame.offset}`);
+    }
+    const data = frame.payload.subarray(seen - frame.offset);
+    if (data.length === 0) return undefined;
+    this.seen[stream] = seen + data.length;
+    try {
+      const slow = this.#options.onOutput?.({ stream, offset: seen, data });
+      return slow instanceof Promise ? slow.catch((error) => this.#fail(error)) : undefined;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): never {
+    this.failure ??= error;
+    throw error;
+  }
+
+  #record(frame: Frame): void {
+    if (this.accepted) return;
+    this.accepted = true;
+    this.#options.onAccepted?.(parseRecord(frame.payload));
+  }
+
+  /** The cap of the host's log dropped these bytes: they are gone, what follows is still in order. */
+  #gap(frame: Frame, stream: "stdout" | "stderr"): void {
+    const gap = JSON.parse(Buffer.from(frame.payload).toString("utf8")) as { last?: unknown };
+    if (typeof gap.last === "number") this.seen[stream] = Math.max(this.seen[stream], gap.last + 1);
+  }
+}
+
+function parseRecord(payload: Uint8Array): CommandRecord {
+  const record: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
+  if (Check(CommandRecord, record)) return record;
+  throw new RemoteError("internal", "the stub described a command in another shape than this plugin knows");
+}

@@ -1,0 +1,144 @@
+// The requests for files and search: one call, one round trip.
+import { Type } from "typebox";
+import { RemoteError } from "../../protocol/errors.js";
+import { BatchAnswer, type BatchRequest, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
+import { FindAnswer, GlobAnswer, type GlobRequest } from "../../protocol/search.js";
+import type { StubClient } from "./client.js";
+
+/** Goes with every request that can ask. */
+export interface Asking {
+  workspace: string;
+  onAsk: "wait" | "fail";
+  /** The answered ask whose `once` this request uses. */
+  permissionID?: string;
+  signal?: AbortSignal;
+}
+
+export interface FileBytes {
+  /** Canonical real path. */
+  path: string;
+  data: Uint8Array;
+  /** Of the whole file, bytes. */
+  size: number;
+  tag: string;
+}
+
+type Query = Record<string, string | number | boolean | undefined>;
+
+export class FileRequests {
+  readonly #client: StubClient;
+
+  constructor(client: StubClient) {
+    this.#client = client;
+  }
+
+  async read(path: string, range: { offset?: number; length?: number }, asking: Asking): Promise<FileBytes> {
+    const { headers, body } = await this.#client.send({
+      method: "GET",
+      path: withQuery("/file/content", { path, ...range }, asking),
+      headers: { accept: "application/octet-stream" },
+      ...common(asking),
+    });
+    const tag = headers["x-file-tag"];
+    const size = Number(headers["x-file-size"]);
+    if (tag === undefined || !Number.isSafeInteger(size)) {
+      throw new RemoteError("internal", "GET /file/content answered without x-file-tag and x-file-size");
+    }
+    return { path: decodePath(headers["x-file-path"]) ?? path, data: body, size, tag };
+  }
+
+  write(
+    path: string,
+    data: Uint8Array,
+    options: { ifMatch?: string; parents?: boolean },
+    asking: Asking,
+  ): Promise<FileWritten> {
+    const { ifMatch, parents } = options;
+    return this.#client.json(FileWritten, {
+      method: "PUT",
+      path: withQuery("/file/content", { path, ifMatch, parents }, asking),
+      body: data,
+      ...common(asking),
+    });
+  }
+
+  stat(path: string, asking: Asking): Promise<FileStat> {
+    return this.#get(FileStat, "/file/stat", { path }, asking);
+  }
+
+  list(path: string, asking: Asking): Promise<FileNode[]> {
+    return this.#get(Type.Array(FileNode), "/file", { path }, asking);
+  }
+
+  view(path: string, lines: { offset?: number; limit?: number }, asking: Asking): Promise<FileView> {
+    return this.#get(FileView, "/file/view", { path, ...lines }, asking);
+  }
+
+  async remove(path: string, recursive: boolean | undefined, asking: Asking): Promise<void> {
+    await this.#client.send({
+      method: "DELETE",
+      path: withQuery("/file", { path, recursive }, asking),
+      ...common(asking),
+    });
+  }
+
+  async move(
+    body: { from: string; to: string; overwrite?: boolean; parents?: boolean },
+    asking: Asking,
+  ): Promise<void> {
+    await this.#client.send({ method: "POST", path: withQuery("/file/move", {}, asking), body, ...common(asking) });
+  }
+
+  async mkdir(body: { path: string; parents?: boolean }, asking: Asking): Promise<void> {
+    await this.#client.send({ method: "POST", path: withQuery("/file/mkdir", {}, asking), body, ...common(asking) });
+  }
+
+  batch(body: BatchRequest, asking: Pick<Asking, "workspace" | "signal">): Promise<BatchAnswer> {
+    return this.#client.json(BatchAnswer, { method: "POST", path: "/file/batch", body, ...common(asking) });
+  }
+
+  find(
+    query: { pattern: string; path?: string; include?: string; limit?: number },
+    asking: Asking,
+  ): Promise<FindAnswer> {
+    return this.#get(FindAnswer, "/find", query, asking);
+  }
+
+  glob(body: GlobRequest, asking: Asking): Promise<GlobAnswer> {
+    const { onAsk, permissionID } = asking;
+    const whole = permissionID === undefined ? { ...body, onAsk } : { ...body, onAsk, permissionID };
+    return this.#client.json(GlobAnswer, {
+      method: "POST",
+      path: "/glob",
+      body: whole,
+      idempotent: true,
+      ...common(asking),
+    });
+  }
+
+  #get<T extends Parameters<StubClient["json"]>[0]>(schema: T, path: string, query: Query, asking: Asking) {
+    return this.#client.json(schema, { method: "GET", path: withQuery(path, query, asking), ...common(asking) });
+  }
+}
+
+function common(asking: Pick<Asking, "workspace" | "signal">) {
+  return { workspace: asking.workspace, signal: asking.signal };
+}
+
+function withQuery(path: string, query: Query, asking: Asking): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  search.set("onAsk", asking.onAsk);
+  if (asking.permissionID !== undefined) search.set("permissionID", asking.permissionID);
+  return `${path}?${search}`;
+}
+
+function decodePath(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  try {
+    return decodeURIComponent(header);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
