@@ -38,6 +38,8 @@ export interface StubAnswer extends HttpHead {
 }
 
 export interface StreamReceiver {
+  /** Until here nothing of the request has left. */
+  sent?(): void;
   /** Only for answers below 400; the others reject with their RemoteError. */
   head?(head: HttpHead): void;
   data(chunk: Uint8Array, flow: Flow): void;
@@ -214,6 +216,7 @@ export class StubClient {
       this.#pool,
       wire(request, identity.token, secret),
       {
+        sent: () => receiver.sent?.(),
         head: (head) => {
           if (head.status >= 400) refused = head;
           else receiver.head?.(head);

@@ -21,6 +21,8 @@ export interface FollowOptions {
   signal?: AbortSignal;
   /** In order, one call at a time per stream. A promise slows the reading down. */
   onOutput?: (piece: OutputPiece) => void | Promise<void>;
+  /** The request leaves now: from here on the command may run. */
+  onSent?: () => void;
   /** The host has accepted the command; called once. */
   onAccepted?: (record: CommandRecord) => void;
 }
@@ -137,7 +139,7 @@ class OutputReader {
     };
     let broken: unknown;
     try {
-      await client.stream({ ...request, signal }, { data });
+      await client.stream({ ...request, signal }, { sent: this.#options.onSent, data });
     } catch (error) {
       broken = error;
     }

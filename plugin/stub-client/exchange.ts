@@ -23,6 +23,8 @@ export interface Flow {
 }
 
 export interface Receiver {
+  /** The request goes onto a stream now: until here nothing of it has left. */
+  sent?(): void;
   head(head: HttpHead): void;
   /** A chunk of the body; a view that is valid during the call only. What it throws ends the exchange. */
   data(chunk: Uint8Array, flow: Flow): void;
@@ -61,6 +63,7 @@ export function exchange(
         onRequestStart(started) {
           controller = started;
           if (over) started.abort(new Error("the caller is gone"));
+          else receiver.sent?.();
         },
         onResponseStart(_, status, headers) {
           if (status < 200 || over) return;

@@ -1,0 +1,130 @@
+// One command of a session: asks, live output, the end, and what an abort means.
+import type { CommandRecord, CommandRequest } from "../../../protocol/command.js";
+import { codeOf, RemoteError } from "../../../protocol/errors.js";
+import type { StubClient } from "../../stub-client/client.js";
+import { followCommand } from "../../stub-client/command-stream.js";
+import type { CommandResult, OutputChunk } from "../runner.js";
+
+/** An abort is answered within this time, in milliseconds, whatever the connection does; the cancel goes on behind it. */
+const ABORT_ANSWER_MS = 1000;
+
+export interface CommandWork {
+  client: StubClient;
+  commandID: string;
+  signal?: AbortSignal;
+  /** Our side is closed: the command goes on, nobody listens. */
+  closed: AbortSignal;
+  onOutput?: (chunk: OutputChunk) => void | Promise<void>;
+  /** Calls `follow` with the request, again after each answered ask. `signal` ends asks, not the request. */
+  start(follow: (request: CommandRequest) => Promise<CommandRecord>): Promise<CommandRecord>;
+}
+
+/**
+ * Resolves with the end. An abort cancels the command on the host and resolves at once, flagged `aborted`; where the
+ * command had not been accepted yet it throws `aborted`, and what may still arrive at the host is cancelled there.
+ */
+export async function runCommand(work: CommandWork): Promise<CommandResult> {
+  const { client, signal } = work;
+  const stop = new AbortController();
+  let sent = false;
+  let record: CommandRecord | undefined;
+  let accept: () => void = () => undefined;
+  const accepted = new Promise<void>((resolve) => {
+    accept = resolve;
+  });
+
+  const running = work.start((request) => {
+    sent = false;
+    if (signal?.aborted) throw new RemoteError("aborted", "aborted before it was sent", { cause: signal.reason });
+    return followCommand(client, request, {
+      signal: AbortSignal.any([stop.signal, work.closed]),
+      onSent: () => {
+        sent = true;
+      },
+      onOutput: (piece) => (signal?.aborted ? undefined : work.onOutput?.(piece)),
+      onAccepted: (first) => {
+        record = first;
+        accept();
+      },
+    });
+  });
+  if (signal === undefined) return toResult(await running);
+
+  const aborted = abortOf(signal);
+  try {
+    const first = await Promise.race([running, aborted.promise]);
+    if (first !== undefined) return toResult(first);
+  } finally {
+    aborted.dispose();
+  }
+  if (!sent) {
+    stop.abort();
+    return toResult(await running);
+  }
+
+  const cancelled = cancelOnceKnown(client, work.commandID, running, accepted).finally(() => stop.abort());
+  const answer = await Promise.race([cancelled, limit(ABORT_ANSWER_MS)]);
+  const last = answer ?? record;
+  if (last === undefined) {
+    throw new RemoteError("aborted", "aborted before the host had answered", {
+      hint: "should the command have started, it is cancelled as soon as the connection is back",
+    });
+  }
+  return { ...toResult(last), aborted: true };
+}
+
+/** A cancel that overtakes the request itself would find nothing: it waits until the command is known, or will never be. */
+async function cancelOnceKnown(
+  client: StubClient,
+  commandID: string,
+  running: Promise<CommandRecord>,
+  accepted: Promise<void>,
+): Promise<CommandRecord | undefined> {
+  const over = running.then(
+    () => undefined,
+    () => undefined,
+  );
+  await Promise.race([accepted, over]);
+  try {
+    return await client.cancel(commandID);
+  } catch (error) {
+    if (codeOf(error) === "command_unknown") return undefined;
+    // The connection is gone for good: the answer that was given stands.
+    return undefined;
+  }
+}
+
+export function toResult(record: CommandRecord): CommandResult {
+  const startedAt = record.time.started ?? record.time.created;
+  return {
+    commandID: record.commandID,
+    state: record.state,
+    exit: record.exit,
+    signal: record.signal,
+    timedOut: record.timedOut,
+    aborted: record.aborted,
+    startedAt,
+    endedAt: record.time.ended ?? startedAt,
+    stdoutBytes: record.output.stdout,
+    stderrBytes: record.output.stderr,
+    pending: record.pending,
+    survivors: record.survivors,
+    enforcement: record.enforcement,
+  };
+}
+
+function abortOf(signal: AbortSignal): { promise: Promise<undefined>; dispose(): void } {
+  let onAbort: () => void = () => undefined;
+  const promise = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  return { promise, dispose: () => signal.removeEventListener("abort", onAbort) };
+}
+
+function limit(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(undefined), ms).unref();
+  });
+}

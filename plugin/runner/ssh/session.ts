@@ -1,0 +1,267 @@
+// A session on a host through its stub. Lazy: nothing connects before the first call.
+import { codeOf, RemoteError } from "../../../protocol/errors.js";
+import type { FileView } from "../../../protocol/file.js";
+import { newID } from "../../../protocol/ids.js";
+import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
+import type { StubClient } from "../../stub-client/client.js";
+import { type Asking, FileRequests } from "../../stub-client/files.js";
+import type {
+  BatchResult,
+  BatchStep,
+  CommandResult,
+  ConnectionState,
+  HostFacts,
+  OperationOptions,
+  ReadFileResult,
+  RunCommandRequest,
+  RunnerCapabilities,
+  RunnerDestination,
+  RunnerEntry,
+  RunnerSession,
+  RunnerSessionOptions,
+  RunnerSessionState,
+  RunnerStat,
+  WriteFileOptions,
+  WrittenFile,
+} from "../runner.js";
+import { withAsks } from "./asking.js";
+import { runBatch } from "./batch.js";
+import { runCommand } from "./command.js";
+import { applySetting, type HostSetting } from "./setting.js";
+import { SessionWorkspace } from "./workspace.js";
+
+/** A host that may be used: its client is lazy too. */
+export interface OpenedHost extends HostSetting {
+  client: StubClient;
+  /** Further directories that the host's configuration approves for reading. */
+  readRoots: string[];
+}
+
+interface Opened {
+  client: StubClient;
+  files: FileRequests;
+  workspace: SessionWorkspace;
+  setting: HostSetting;
+  progress: Disposable | undefined;
+}
+
+export interface SshSessionParts {
+  providerID: string;
+  capabilities: RunnerCapabilities;
+  destination: RunnerDestination;
+  options: RunnerSessionOptions;
+  open: () => Promise<OpenedHost>;
+}
+
+export class SshRunnerSession implements RunnerSession {
+  readonly state: RunnerSessionState;
+  readonly capabilities: RunnerCapabilities;
+  readonly #parts: SshSessionParts;
+  /** For commands whose caller names no session of OpenCode's. */
+  readonly #ownSessionID = newID("ses");
+  readonly #closed = new AbortController();
+  #opening: Promise<Opened> | undefined;
+  #opened: Opened | undefined;
+
+  constructor(parts: SshSessionParts) {
+    this.#parts = parts;
+    this.capabilities = parts.capabilities;
+    this.state = { providerID: parts.providerID, destination: parts.destination };
+  }
+
+  get connection(): ConnectionState {
+    return this.#opened?.client.link.state ?? "idle";
+  }
+
+  async describe(signal?: AbortSignal): Promise<HostFacts> {
+    const { client, workspace } = await this.#open();
+    const context = await workspace.within(() => client.workspaceContext(workspace.id, this.#signal(signal)));
+    const { hostname, platform, arch, home, user, enforcement, stub, instructions } = context;
+    const { directory } = context.workspace;
+    return { hostname, platform, arch, directory, home, user, enforcement, stub, instructions };
+  }
+
+  async runCommand(request: RunCommandRequest): Promise<CommandResult> {
+    const { client, workspace, setting } = await this.#open();
+    const { commandID, cwd, timeoutMs } = request;
+    const body = {
+      commandID,
+      sessionID: request.sessionID ?? this.#ownSessionID,
+      workspaceID: workspace.id,
+      ...applySetting(request, setting),
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      onAsk: "fail" as const,
+    };
+    const signal = this.#signal(request.signal);
+    return await runCommand({
+      client,
+      commandID,
+      signal: request.signal,
+      closed: this.#closed.signal,
+      onOutput: request.onOutput,
+      start: (follow) =>
+        withAsks(this.#asking(client, { ...request, signal }), (answered) => {
+          const permissionID = answered.at(-1);
+          return workspace.within(() => follow(permissionID === undefined ? body : { ...body, permissionID }));
+        }),
+    });
+  }
+
+  async cancelCommand(commandID: string, signal?: AbortSignal): Promise<boolean> {
+    const { client } = await this.#open();
+    try {
+      const record = await client.cancel(commandID, this.#signal(signal));
+      return record.aborted;
+    } catch (error) {
+      if (codeOf(error) === "command_unknown") return false;
+      throw error;
+    }
+  }
+
+  readFile(
+    path: string,
+    options: OperationOptions & { offset?: number; length?: number } = {},
+  ): Promise<ReadFileResult> {
+    const { offset, length } = options;
+    return this.#file(options, (files, asking) => files.read(path, { offset, length }, asking));
+  }
+
+  writeFile(path: string, data: Uint8Array, options: WriteFileOptions = {}): Promise<WrittenFile> {
+    return this.#file(options, (files, asking) => files.write(path, data, options, asking));
+  }
+
+  stat(path: string, options: OperationOptions = {}): Promise<RunnerStat> {
+    return this.#file(options, (files, asking) => files.stat(path, asking));
+  }
+
+  async readdir(path: string, options: OperationOptions = {}): Promise<RunnerEntry[]> {
+    const nodes = await this.#file(options, (files, asking) => files.list(path, asking));
+    return nodes.map(({ name, absolute, type, ignored }) => ({ name, path: absolute, type, ignored }));
+  }
+
+  async exists(path: string, options: OperationOptions = {}): Promise<boolean> {
+    try {
+      await this.stat(path, options);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return false;
+      throw error;
+    }
+  }
+
+  mkdir(path: string, options: OperationOptions & { parents?: boolean } = {}): Promise<void> {
+    const { parents } = options;
+    return this.#file(options, (files, asking) => files.mkdir({ path, ...defined({ parents }) }, asking));
+  }
+
+  move(
+    from: string,
+    to: string,
+    options: OperationOptions & { overwrite?: boolean; parents?: boolean } = {},
+  ): Promise<void> {
+    const { overwrite, parents } = options;
+    return this.#file(options, (files, asking) => files.move({ from, to, ...defined({ overwrite, parents }) }, asking));
+  }
+
+  remove(path: string, options: OperationOptions & { recursive?: boolean } = {}): Promise<void> {
+    return this.#file(options, (files, asking) => files.remove(path, options.recursive, asking));
+  }
+
+  view(path: string, options: OperationOptions & { offset?: number; limit?: number } = {}): Promise<FileView> {
+    const { offset, limit } = options;
+    return this.#file(options, (files, asking) => files.view(path, { offset, limit }, asking));
+  }
+
+  glob(pattern: string, options: OperationOptions & { path?: string; limit?: number } = {}): Promise<GlobAnswer> {
+    const { path, limit } = options;
+    return this.#file(options, (files, asking) => files.glob({ pattern, ...defined({ path, limit }) }, asking));
+  }
+
+  grep(
+    pattern: string,
+    options: OperationOptions & { path?: string; include?: string; limit?: number } = {},
+  ): Promise<FindAnswer> {
+    const { path, include, limit } = options;
+    return this.#file(options, (files, asking) => files.find({ pattern, path, include, limit }, asking));
+  }
+
+  async batch(steps: BatchStep[], options: OperationOptions & { stop?: boolean } = {}): Promise<BatchResult[]> {
+    const { client, files, workspace } = await this.#open();
+    const signal = this.#signal(options.signal);
+    return await runBatch(this.#asking(client, { ...options, signal }), steps, options.stop ?? false, (body) =>
+      workspace.within(() => files.batch(body, { workspace: workspace.id, signal })),
+    );
+  }
+
+  openPty(): Promise<never> {
+    return unsupported("terminals");
+  }
+
+  vcs(): Promise<never> {
+    return unsupported("version control");
+  }
+
+  exposePort(): Promise<never> {
+    return unsupported("ports");
+  }
+
+  snapshot(): Promise<never> {
+    return unsupported("snapshots");
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new RemoteError("unavailable", "the session was closed"));
+    this.#opened?.progress?.[Symbol.dispose]();
+  }
+
+  async #file<T>(options: OperationOptions, work: (files: FileRequests, asking: Asking) => Promise<T>): Promise<T> {
+    const { client, files, workspace } = await this.#open();
+    const signal = this.#signal(options.signal);
+    return await withAsks(this.#asking(client, { ...options, signal }), (answered) => {
+      const asking: Asking = { workspace: workspace.id, onAsk: "fail", signal, permissionID: answered.at(-1) };
+      return workspace.within(() => work(files, asking));
+    });
+  }
+
+  #asking(client: StubClient, options: OperationOptions) {
+    const { sessionID, signal } = options;
+    return { client, onAsk: options.onAsk ?? this.#parts.options.onAsk, sessionID, signal };
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
+  }
+
+  async #open(): Promise<Opened> {
+    if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
+    this.#opening ??= this.#openOnce().catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return await this.#opening;
+  }
+
+  async #openOnce(): Promise<Opened> {
+    const { destination, options, open } = this.#parts;
+    const { client, env, init, readRoots } = await open();
+    const all = [...(destination.readRoots ?? []), ...readRoots];
+    this.#opened = {
+      client,
+      files: new FileRequests(client),
+      workspace: new SessionWorkspace(client, { ...destination, readRoots: [...new Set(all)] }),
+      setting: { env, init },
+      progress: options.onProgress === undefined ? undefined : client.link.onProgress(options.onProgress),
+    };
+    return this.#opened;
+  }
+}
+
+function unsupported(what: string): Promise<never> {
+  return Promise.reject(new RemoteError("unsupported", `${what} are not built yet`));
+}
+
+/** Only what is there: the stub refuses unknown and undefined fields alike. */
+function defined<T extends Record<string, unknown>>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
