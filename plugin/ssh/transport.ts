@@ -14,9 +14,13 @@ export interface ExecChannel {
 export interface Transport {
   /** `user@host:port` for messages. */
   readonly destination: string;
-  /** Runs text by the user's login shell on the host: keep it to words that every shell reads alike, for example `sh`. */
+  /**
+   * Runs text by the user's login shell on the host: keep it to words that every shell reads alike, for example `sh`.
+   * Waits while the host allows no more sessions (MaxSessions). The signal ends the channel, too, after it has opened.
+   * Read stdout and stderr, or `resume()` them: unread output holds `closed` back.
+   */
   exec(command: string, signal?: AbortSignal): Promise<ExecChannel>;
-  /** Unix socket on the host. Refusals throw RemoteError `channel_refused` with `details {reason}`. */
+  /** Unix socket on the host; the signal is for the opening only. Refusals throw RemoteError `channel_refused` with `details {reason}`. */
   openSocket(path: string, signal?: AbortSignal): Promise<Duplex>;
   /** TCP on the host's loopback. */
   openTcp(port: number, signal?: AbortSignal): Promise<Duplex>;
@@ -52,6 +56,8 @@ export interface ResolvedHost {
   knownHostsFiles: string[];
   /** From first to last; each is reached through the one before it. */
   jumps: ResolvedHost[];
+  /** A configured name close to one that nothing configures; for the hint when it does not resolve. */
+  didYouMean?: string;
   /** On the host; `~/…` allowed. */
   installRoot: string;
   directory: string | undefined;
