@@ -1,0 +1,61 @@
+// Files of one command below state/commands/: mode 0600 whatever the umask gives, nothing synced (a power cut may cost the
+// last second, which is not worth a disk flush per command).
+#define _GNU_SOURCE
+#include "log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+void log_init(struct log *log, const char *base, const char *suffix) {
+  snprintf(log->path, sizeof log->path, "%s.%s", base, suffix);
+  log->fd = -1;
+  log->size = log->dropped = 0;
+  log->error = 0;
+}
+
+// Writes all of it; what was taken before a failure is added to `done`. Returns 0 or an errno.
+static int write_all(int fd, const char *bytes, size_t length, uint64_t *done) {
+  while (length > 0) {
+    ssize_t n = write(fd, bytes, length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n == 0 ? ENOSPC : errno;
+    bytes += n;
+    length -= (size_t)n;
+    *done += (uint64_t)n;
+  }
+  return 0;
+}
+
+void log_append(struct log *log, const char *bytes, size_t length) {
+  uint64_t before = log->size;
+  if (log->error == 0 && log->fd < 0) {
+    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (log->fd < 0) log->error = errno;
+  }
+  if (log->error == 0) log->error = write_all(log->fd, bytes, length, &log->size);
+  log->dropped += length - (log->size - before);
+}
+
+int log_replace(const char *path, const char *temporary, const char *text, size_t length) {
+  uint64_t done = 0;
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return errno;
+  int error = write_all(fd, text, length, &done);
+  if (close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && rename(temporary, path) != 0) error = errno;
+  if (error != 0) unlink(temporary);
+  return error;
+}
+
+int log_create(const char *path, const char *text, size_t length, const char *more, size_t more_length) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return errno;
+  struct iovec parts[2] = { { (void *)text, length }, { (void *)more, more_length } };
+  ssize_t n = writev(fd, parts, 2);
+  int error = n < 0 ? errno : (size_t)n == length + more_length ? 0 : ENOSPC;
+  if (close(fd) != 0 && error == 0) error = errno;
+  if (error != 0) unlink(path);
+  return error;
+}

@@ -1,0 +1,26 @@
+// The log of one stream: append only, made at the first byte. Written before anything is reported: the log is the truth.
+#ifndef LOG_H
+#define LOG_H
+#include <stdint.h>
+#include <stddef.h>
+
+struct log {
+  char path[4200];
+  int fd;
+  uint64_t size;                          // bytes in the file
+  uint64_t dropped;                       // bytes that could not be written
+  int error;                              // errno of the first failure, 0 without one
+};
+
+void log_init(struct log *log, const char *base, const char *suffix);
+
+// Appends. After a failure (disk full) bytes are counted and dropped: the command goes on, the record says what is missing.
+void log_append(struct log *log, const char *bytes, size_t length);
+
+// Writes `text` to `path` by a temporary name and rename. Returns 0 or an errno.
+int log_replace(const char *path, const char *temporary, const char *text, size_t length);
+
+// Makes `path`, which must not exist, with two pieces of text. Returns 0 or an errno (EEXIST: this command ran before).
+int log_create(const char *path, const char *text, size_t length, const char *more, size_t more_length);
+
+#endif

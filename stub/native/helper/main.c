@@ -1,0 +1,23 @@
+// The helper's command line. People never need it; the stub does.
+#include "environment.h"
+#include "spawner.h"
+#include <stdio.h>
+#include <string.h>
+
+#ifndef HELPER_VERSION
+#define HELPER_VERSION "1"
+#endif
+
+int main(int argc, char **argv, char **envp) {
+  if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+    printf("opencode-remote-ssh helper " HELPER_VERSION "\n");
+    return 0;
+  }
+  if (argc == 2 && strcmp(argv[1], "--spawner") == 0) return spawner_run();
+  if (argc == 3 && strcmp(argv[1], "--environment") == 0) return environment_print(argv[2], envp);
+  fprintf(stderr,
+          "usage: helper --version\n"
+          "       helper --spawner              started by the stub, with a socket as descriptor 3\n"
+          "       helper --environment MARKER   prints umask and environment between two MARKERs\n");
+  return 2;
+}

@@ -1,0 +1,180 @@
+// The one process that the stub starts. It forks a helper per command, without executing anything, which takes a tenth of
+// the time that a fork of the stub takes, and blocks nobody. It is its helpers' parent and alone reaps them, so the pid it
+// keeps for a command cannot be reused behind its back: a cancel reaches the right process or none.
+// When the stub goes away the spawner ends; the helpers go on.
+#define _GNU_SOURCE
+#include "spawner.h"
+#include "helper.h"
+#include "report.h"
+#include "wire.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+struct child { uint32_t id; pid_t pid; };
+static struct child *children;
+static size_t child_count, child_room;
+static int signals;
+
+static void close_inherited(void) {
+  if (syscall(SYS_close_range, REPORT_FD + 1u, ~0u, 0u) == 0) return;
+  struct rlimit limit;                    // before Linux 5.9; a limit of a million costs a tenth of a second, once
+  rlim_t last = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (1 << 20) ? limit.rlim_cur : 1 << 20;
+  for (int fd = REPORT_FD + 1; (rlim_t)fd < last; fd++) close(fd);
+}
+
+// Dispositions as a login gives them; every signal that could end us blocked, here and in the helpers that inherit it.
+static int own_signals(void) {
+  struct sigaction plain = { .sa_handler = SIG_DFL };
+  sigset_t blocked, wanted;
+  for (int s = 1; s < 32; s++)
+    if (s != SIGKILL && s != SIGSTOP) sigaction(s, &plain, NULL);
+  sigemptyset(&blocked);
+  int quiet[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ };
+  for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) sigaddset(&blocked, quiet[i]);
+  sigprocmask(SIG_SETMASK, &blocked, NULL);
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGCHLD);
+  sigaddset(&wanted, SIGTERM);
+  return signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void tell(uint32_t id, enum report_type type, const void *payload, size_t length) {
+  report_open(REPORT_FD, id);
+  report_queue(type, 0, 0, payload, length);
+  report_finish();
+}
+
+// Room for one more child, before it is forked.
+static bool make_room(void) {
+  if (child_count < child_room) return true;
+  size_t wanted = child_room ? child_room * 2 : 64;
+  struct child *grown = realloc(children, wanted * sizeof *children);
+  if (grown == NULL) return false;
+  children = grown;
+  child_room = wanted;
+  return true;
+}
+
+static void reap(void) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    for (size_t i = 0; i < child_count; i++) {
+      if (children[i].pid != pid) continue;
+      uint32_t id = children[i].id;
+      int32_t payload = status;
+      children[i] = children[--child_count];
+      if (status != 0) tell(id, REPORT_GONE, &payload, sizeof payload);
+      break;
+    }
+  }
+}
+
+static void failed(uint32_t id, int error) {
+  char text[64];
+  int n = snprintf(text, sizeof text, "{\"stage\":\"fork\",\"errno\":%d}", error);
+  tell(id, REPORT_FAILED, text, (size_t)n);
+}
+
+// `bytes` holds a start request behind its id. The helper keeps this memory (copied on write) and uses it in place.
+static void start(uint32_t id, char *bytes, size_t length) {
+  if (!make_room()) return failed(id, ENOMEM);
+  pid_t pid = fork();
+  if (pid < 0) return failed(id, errno);
+  if (pid == 0) {
+    struct start_request request = { .id = id };
+    close(signals);
+    if (wire_parse_start(bytes, length, &request) != 0) _exit(2);
+    _exit(helper_run(&request));
+  }
+  children[child_count++] = (struct child){ id, pid };
+}
+
+static void cancel(uint32_t id, uint32_t reason) {
+  union sigval value = { .sival_int = (int)reason };
+  for (size_t i = 0; i < child_count; i++)
+    if (children[i].id == id) sigqueue(children[i].pid, SIGTERM, value);
+}
+
+// One whole request. False if it makes no sense: then the stub is broken, and nothing it says can be trusted.
+static bool serve(char *bytes, size_t length) {
+  uint32_t kind, id, reason;
+  if (length < 8) return false;
+  memcpy(&kind, bytes, 4);
+  memcpy(&id, bytes + 4, 4);
+  if (kind == REQUEST_START) {
+    start(id, bytes + 8, length - 8);
+    return true;
+  }
+  if (kind != REQUEST_CANCEL || length < 12) return false;
+  memcpy(&reason, bytes + 8, 4);
+  cancel(id, reason);
+  return true;
+}
+
+int spawner_run(void) {
+  size_t room = 1 << 16, have = 0;
+  char *bytes = malloc(room);
+  int size = 1 << 18;
+  if (bytes == NULL || chdir("/") != 0) return 1;
+  close_inherited();
+  if (fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) != 0) {
+    fprintf(stderr, "helper: --spawner is started by the stub, with a socket as descriptor 3\n");
+    return 2;
+  }
+  setsockopt(REPORT_FD, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  prctl(PR_SET_NAME, "ocrs-helper", 0, 0, 0);
+  signals = own_signals();
+  if (signals < 0) return 1;
+
+  for (;;) {
+    struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { signals, POLLIN, 0 } };
+    if (poll(fds, 2, -1) < 0) continue;
+    if (fds[1].revents != 0) {
+      struct signalfd_siginfo info;
+      while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo == SIGTERM) return 0;
+      reap();
+    }
+    if (fds[0].revents == 0) continue;
+    ssize_t n = recv(REPORT_FD, bytes + have, room - have, MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n <= 0) return 0;                 // the stub is gone
+    have += (size_t)n;
+
+    size_t at = 0;
+    uint32_t length = 0;
+    while (have - at >= 4) {
+      memcpy(&length, bytes + at, 4);
+      if (length > REQUEST_MAX) return 3;
+      if (have - at - 4 < length) break;
+      if (!serve(bytes + at + 4, length)) return 3;
+      at += 4 + (size_t)length;
+    }
+    memmove(bytes, bytes + at, have - at);
+    have -= at;
+    size_t wanted = have >= 4 && (size_t)length + 4 > room ? (size_t)length + 4 : have == 0 ? 1 << 16 : room;
+    if (wanted != room) {                 // a long request gets the room it needs, and gives it back
+      char *moved = realloc(bytes, wanted);
+      if (moved == NULL) return 1;
+      bytes = moved;
+      room = wanted;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// What is spoken on descriptor 3: requests from the stub, reports to it. docs/protocol.md "Stub and spawner" is the
+// reference; protocol/frames.ts is the other end. Little endian, as is every machine this is built for.
+#ifndef WIRE_H
+#define WIRE_H
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPORT_FD 3
+#define INLINE_MAX 16384                  // one send of this size on a unix stream socket is all or nothing on Linux
+#define REQUEST_MAX (16u << 20)           // a longer one is a broken stub
+#define UMASK_INHERITED 0xffffffffu
+
+enum request_kind { REQUEST_START = 1, REQUEST_CANCEL = 2 };
+enum cancel_reason { CANCEL_ABORT = 1, CANCEL_TIMEOUT = 2 };
+
+enum report_type {
+  REPORT_STARTED = 0,
+  REPORT_OUTPUT = 1,
+  REPORT_GREW = 2,
+  REPORT_END = 3,
+  REPORT_FAILED = 4,
+  REPORT_SETTLED = 5,
+  REPORT_GONE = 8,                        // by the spawner: this command's helper died before it had settled
+};
+
+struct __attribute__((packed)) report_header {
+  uint32_t length;                        // of what follows this field
+  uint32_t id;
+  uint8_t type, stream;
+  uint16_t zero;
+  uint64_t offset;
+};
+
+struct start_request {
+  uint32_t id;
+  uint32_t grace_ms;                      // from SIGTERM to SIGKILL
+  uint64_t timeout_ms;                    // 0: none
+  uint32_t umask;
+  uint32_t fallback;                      // argv[0, fallback) is tried first, then the rest; 0: argv is one command
+  const char *base, *cwd, *tmpdir;
+  char **argv;                            // NULL-terminated, with one free slot before the first (see launch.c)
+  char **alternative;                     // likewise; NULL without a fallback
+  char **envp;
+  const char *meta;
+  uint32_t meta_length;
+};
+
+// Parses the `length` bytes behind a start request's kind and id. The strings point into `bytes`; the arrays are
+// allocated. Returns 0, or -1 if the request is malformed (then nothing is allocated that matters: the caller ends).
+int wire_parse_start(char *bytes, size_t length, struct start_request *out);
+
+#endif
