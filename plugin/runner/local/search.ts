@@ -1,0 +1,84 @@
+// Search on this machine by ripgrep, as the stub does on a host.
+import { execFile } from "node:child_process";
+import { resolve } from "node:path";
+import { RemoteError } from "../../../protocol/errors.js";
+import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
+import { statOrNothing } from "./files.js";
+
+const DEFAULT_LIMIT = 100;
+const LINE_LIMIT = 2000;
+const OUTPUT_LIMIT = 64 * 1024 * 1024;
+
+export async function globFiles(
+  rg: string,
+  directory: string,
+  pattern: string,
+  limit = DEFAULT_LIMIT,
+  signal?: AbortSignal,
+): Promise<GlobAnswer> {
+  const args = ["--files", "--hidden", "--glob", "!.git/*", "--glob", pattern, "--null"];
+  const { stdout } = await run(rg, args, directory, signal);
+  const paths = stdout.split("\0").filter((name) => name !== "");
+  const files = await withTimes(paths.map((name) => resolve(directory, name)));
+  files.sort((a, b) => b.mtime - a.mtime || (a.path < b.path ? -1 : 1));
+  return { files: files.slice(0, limit), truncated: files.length > limit };
+}
+
+export async function findText(
+  rg: string,
+  target: { directory: string; path: string },
+  query: { pattern: string; include?: string; limit?: number },
+  signal?: AbortSignal,
+): Promise<FindAnswer> {
+  const { pattern, include, limit = DEFAULT_LIMIT } = query;
+  const globs = include === undefined ? [] : ["--glob", include];
+  const args = ["--json", "--hidden", "--glob", "!.git/*", ...globs, "--regexp", pattern, "--", target.path];
+  const { stdout, status } = await run(rg, args, target.directory, signal);
+  const found: { path: string; line: number; text: string }[] = [];
+  for (const line of stdout.split("\n")) {
+    if (line === "") continue;
+    const event = JSON.parse(line) as RipgrepEvent;
+    if (event.type !== "match") continue;
+    const { path, line_number, lines } = event.data;
+    const text = textOf(lines).replace(/\r?\n$/, "");
+    found.push({ path: resolve(target.directory, textOf(path)), line: line_number, text: text.slice(0, LINE_LIMIT) });
+  }
+  const times = new Map((await withTimes([...new Set(found.map(({ path }) => path))])).map((f) => [f.path, f.mtime]));
+  const matches = found.map((match) => ({ ...match, mtime: times.get(match.path) ?? 0 }));
+  matches.sort((a, b) => b.mtime - a.mtime || (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));
+  return { matches: matches.slice(0, limit), truncated: matches.length > limit, partial: status === 2 };
+}
+
+interface RipgrepText {
+  text?: string;
+  bytes?: string;
+}
+
+interface RipgrepEvent {
+  type: string;
+  data: { path: RipgrepText; line_number: number; lines: RipgrepText };
+}
+
+function textOf({ text, bytes }: RipgrepText): string {
+  return text ?? Buffer.from(bytes ?? "", "base64").toString("utf8");
+}
+
+/** 0: found, 1: nothing found, 2: some paths could not be read. Throws where nothing could be searched. */
+function run(rg: string, args: string[], cwd: string, signal?: AbortSignal) {
+  return new Promise<{ stdout: string; status: number }>((done, fail) => {
+    execFile(rg, args, { cwd, signal, maxBuffer: OUTPUT_LIMIT, encoding: "utf8" }, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      if (status === 0 || status === 1 || (status === 2 && stdout !== "")) return done({ stdout, status });
+      if (signal?.aborted) return fail(new RemoteError("aborted", "aborted", { cause: signal.reason }));
+      if (status === 2) return fail(new RemoteError("invalid_request", stderr.trim() || "ripgrep refused the pattern"));
+      fail(new RemoteError("spawn_failed", `ripgrep did not run: ${error?.message}`, { cause: error }));
+    });
+  });
+}
+
+async function withTimes(paths: string[]): Promise<{ path: string; mtime: number }[]> {
+  const files = await Promise.all(
+    paths.map(async (path) => ({ path, mtime: (await statOrNothing(path))?.mtime ?? 0 })),
+  );
+  return files;
+}
