@@ -26,6 +26,8 @@ export const FrameType = {
   record: 6,
   /** HTTP only: JSON {first, last} byte offsets of this stream that the cap dropped. */
   gap: 7,
+  /** spawner only: the helper of this command died before it had settled; i32 wait status. */
+  gone: 8,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
