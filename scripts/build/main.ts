@@ -1,13 +1,29 @@
 // `npm run build`: dist/plugin.js, dist/cli.js and the one file for hosts, with its manifest.
 // Each expensive stage is cached by the content of its inputs below .cache/, so that a second build takes seconds.
-import { join } from "node:path";
+// main.ts [--out DIR] [--stub-entry FILE]: the last one is for tests.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { withBuildLock } from "./lock.js";
 import { buildPluginBundles } from "./plugin-bundles.js";
 import { consoleLog } from "./stage.js";
+import { buildStubFile } from "./stub-file.js";
 
 const root = join(import.meta.dirname, "../..");
+const { values } = parseArgs({ options: { out: { type: "string" }, "stub-entry": { type: "string" } } });
+const outDir = resolve(values.out ?? join(root, "dist"));
+let entry = resolve(values["stub-entry"] ?? join(root, "stub/main.ts"));
 const log = consoleLog();
+if (!existsSync(entry)) {
+  log.warn(`${entry} is not there: the stub is test/binary/stand-in.ts`);
+  entry = join(root, "test/binary/stand-in.ts");
+}
 
 await withBuildLock(join(root, ".cache"), async () => {
-  await buildPluginBundles({ root, outDir: join(root, "dist"), log });
+  const context = { cacheDir: join(root, ".cache/build"), log };
+  if (values["stub-entry"] === undefined) await buildPluginBundles({ root, outDir, log });
+  const manifest = await buildStubFile({ root, outDir: join(outDir, "stub"), entry, context });
+  for (const [platform, stub] of Object.entries(manifest.stubs)) {
+    console.log(`${stub.file}: ${(stub.size / 1e6).toFixed(1)} MB for ${platform}, sha256 ${stub.sha256}`);
+  }
 });

@@ -1,0 +1,46 @@
+// The stub's program as one minified CommonJS file, which is what a single executable application of Node starts fastest.
+import { join } from "node:path";
+import { build, type Plugin } from "esbuild";
+
+interface StubProgramOptions {
+  root: string;
+  /** TypeScript file that becomes the stub: stub/main.ts. */
+  entry: string;
+  version: string;
+}
+
+/** The text of the program. */
+export async function bundleStubProgram({ root, entry, version }: StubProgramOptions): Promise<string> {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "cjs",
+    minify: true,
+    keepNames: true,
+    legalComments: "none",
+    logLevel: "warning",
+    write: false,
+    define: { __PACKAGE_VERSION__: JSON.stringify(version) },
+    plugins: [ptyLoader(root)],
+  });
+  const [output] = result.outputFiles;
+  if (output === undefined) throw new Error("esbuild made no output");
+  return output.text;
+}
+
+/** node-pty looks for its native part below node_modules; in the one file stub/pty/native.ts finds it. */
+function ptyLoader(root: string): Plugin {
+  const replacement = join(root, "stub/pty/native.ts");
+  return {
+    name: "pty-loader",
+    setup(build) {
+      build.onLoad({ filter: /[\\/]node-pty[\\/]lib[\\/]utils\.js$/ }, () => ({
+        loader: "ts",
+        contents: `export { assign, loadNativeModule } from ${JSON.stringify(replacement)};`,
+      }));
+    },
+  };
+}
