@@ -56,6 +56,9 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefi
   });
   try {
     return await Promise.race([promise, aborted]);
+  } catch (error) {
+    if (signal.aborted) return await aborted;
+    throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -73,6 +73,9 @@ async function askOrAbort<T>(context: AskContext, ask: () => Promise<T>, permiss
   });
   try {
     return await Promise.race([ask(), aborted]);
+  } catch (error) {
+    if (signal.aborted) return await aborted;
+    throw error;
   } finally {
     if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
   }

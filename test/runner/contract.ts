@@ -1,0 +1,641 @@
+// What every runner must do, as stories; run on the local reference and on a real stub.
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type {
+  OnAsk,
+  RunCommandRequest,
+  RunnerAsk,
+  RunnerProvider,
+  RunnerSession,
+  RunnerSessionOptions,
+} from "../../plugin/runner/runner.js";
+import { newID } from "../../protocol/ids.js";
+
+/** A runner and the machine it works on: here both are this one, so the stories can look at the files themselves. */
+export interface ContractHost {
+  provider: RunnerProvider;
+  /** Name for `RunnerDestination.host`. */
+  host: string;
+  stop(): Promise<void>;
+}
+
+export function runnerContract(name: string, start: () => Promise<ContractHost>): void {
+  describe(`the ${name} runner`, () => {
+    let host: ContractHost;
+    let base: string;
+    let project: string;
+    let outside: string;
+    const sessions: RunnerSession[] = [];
+
+    beforeAll(async () => {
+      host = await start();
+    }, 60_000);
+    afterAll(async () => {
+      await host?.stop();
+    });
+    beforeEach(async () => {
+      base = await realpath(await mkdtemp(join(tmpdir(), "ocr-contract-")));
+      project = join(base, "project");
+      outside = join(base, "outside");
+      await mkdir(project);
+      await mkdir(outside);
+    });
+    afterEach(async () => {
+      for (const session of sessions.splice(0)) await session.close();
+      await rm(base, { recursive: true, force: true });
+    });
+
+    const open = async (options?: RunnerSessionOptions, directory: string | null = project) => {
+      const destination = { host: host.host, directory, workspaceID: newID("wrk"), name: "contract" };
+      const session = await host.provider.createSession(destination, options);
+      sessions.push(session);
+      return session;
+    };
+
+    describe("commands", () => {
+      it("runs text by a shell in the session's directory and tells its exit status", async () => {
+        const session = await open();
+        const { result, stdout, stderr } = await run(session, { command: "pwd; echo problem >&2; exit 3" });
+        expect(stdout.toString()).toBe(`${project}\n`);
+        expect(stderr.toString()).toBe("problem\n");
+        expect(result).toMatchObject({ state: "exited", exit: 3, signal: null, timedOut: false, aborted: false });
+        expect(result).toMatchObject({ stdoutBytes: project.length + 1, stderrBytes: 8, pending: 0 });
+        expect(result.endedAt).toBeGreaterThanOrEqual(result.startedAt);
+      });
+
+      it("runs a program with its arguments as they are, without a shell in between", async () => {
+        const session = await open();
+        const { stdout } = await run(session, { program: "printf", args: ["%s|", "a b", "$HOME", "'", ""] });
+        expect(stdout.toString()).toBe("a b|$HOME|'||");
+      });
+
+      it("keeps every byte, whatever it is", async () => {
+        const session = await open();
+        const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+        await writeFile(join(project, "bytes"), bytes);
+        const { stdout, stderr } = await run(session, { command: "cat bytes; cat bytes bytes >&2" });
+        expect(stdout.equals(bytes)).toBe(true);
+        expect(stderr.equals(Buffer.concat([bytes, bytes]))).toBe(true);
+      });
+
+      it("gives every variable that was asked for", async () => {
+        const session = await open();
+        const env = { ONE: "1", TWO: "zwei two", THREE: "3=3" };
+        const { stdout } = await run(session, { command: 'echo "$ONE,$TWO,$THREE"', env });
+        expect(stdout.toString()).toBe("1,zwei two,3=3\n");
+      });
+
+      it("runs in the directory that the call names, relative to the session's", async () => {
+        const session = await open();
+        await mkdir(join(project, "below"));
+        const { stdout } = await run(session, { command: "pwd", cwd: "below" });
+        expect(stdout.toString()).toBe(`${join(project, "below")}\n`);
+      });
+
+      it("says so when that directory does not exist, and runs nothing", async () => {
+        const session = await open();
+        const marker = join(project, "ran");
+        await expect(run(session, { command: `touch ${marker}`, cwd: "nowhere" })).rejects.toMatchObject({
+          code: "cwd_missing",
+        });
+        await expect(readFile(marker)).rejects.toMatchObject({ code: "ENOENT" });
+      });
+
+      it("gives a command without any directory a private temporary one", async () => {
+        const session = await open(undefined, null);
+        const { stdout, result } = await run(session, { command: "pwd; ls -A | wc -l" });
+        expect(result.exit).toBe(0);
+        expect(stdout.toString()).toMatch(/^\/.+\n\s*0\n$/);
+      });
+
+      it("delivers output while the command still runs", async () => {
+        const session = await open();
+        const go = join(project, "go");
+        const seen: string[] = [];
+        const { result } = await run(session, {
+          command: `echo first; while [ ! -e ${go} ]; do sleep 0.05; done; echo second`,
+          onOutput: async ({ data }) => {
+            seen.push(Buffer.from(data).toString());
+            if (seen.join("") === "first\n") await writeFile(go, "");
+          },
+        });
+        expect(result.exit).toBe(0);
+        expect(seen.join("")).toBe("first\nsecond\n");
+      });
+
+      it("tells the signal that ended the shell", async () => {
+        const session = await open();
+        const { result } = await run(session, { command: "kill -USR1 $$" });
+        expect(result).toMatchObject({ state: "killed", exit: null, signal: "SIGUSR1" });
+      });
+
+      it("answers when the shell has ended even if a child holds its output, and says that one is left", async () => {
+        const session = await open();
+        const pidFile = join(project, "pid");
+        const { result, stdout } = await run(session, { command: `sleep 300 & echo $! > ${pidFile}; echo done` });
+        const pid = Number(await readFile(pidFile, "utf8"));
+        expect(process.kill(pid, 0)).toBe(true);
+        expect(stdout.toString()).toBe("done\n");
+        expect(result).toMatchObject({ exit: 0, pending: 1 });
+        process.kill(pid, "SIGKILL");
+      });
+
+      it("runs the same id once, and tells its story again", async () => {
+        const session = await open();
+        const commandID = newID("cmd");
+        const request = { commandID, command: `echo again; echo x >> ${join(project, "count")}` };
+        const first = await run(session, request);
+        const second = await run(session, request);
+        expect(second.stdout.toString()).toBe("again\n");
+        expect(second.result).toEqual(first.result);
+        expect(await readFile(join(project, "count"), "utf8")).toBe("x\n");
+      });
+
+      it("ends a command that takes too long, with its children", async () => {
+        const session = await open();
+        const pidFile = join(project, "pid");
+        const { result } = await run(session, {
+          command: `sleep 300 & echo $! > ${pidFile}; wait`,
+          timeoutMs: 300,
+        });
+        expect(result).toMatchObject({ timedOut: true, exit: null });
+        await gone(Number(await readFile(pidFile, "utf8")));
+      });
+
+      it("answers an abort at once and ends the command with its children", async () => {
+        const session = await open();
+        const pidFile = join(project, "pid");
+        const abort = new AbortController();
+        const { result } = await run(session, {
+          command: `trap '' TERM; sleep 300 & echo $! > ${pidFile}; echo ready; wait; wait`,
+          signal: abort.signal,
+          onOutput: () => abort.abort(),
+        });
+        expect(result.aborted).toBe(true);
+        await gone(Number(await readFile(pidFile, "utf8")));
+      });
+
+      it("runs nothing when the abort came first", async () => {
+        const session = await open();
+        const marker = join(project, "ran");
+        const abort = new AbortController();
+        abort.abort();
+        const request = { command: `touch ${marker}`, signal: abort.signal };
+        await expect(run(session, request)).rejects.toMatchObject({ code: "aborted" });
+        await expect(readFile(marker)).rejects.toMatchObject({ code: "ENOENT" });
+      });
+
+      it("cancels a command by its id, once", async () => {
+        const session = await open();
+        const commandID = newID("cmd");
+        const cancelled: boolean[] = [];
+        const { result } = await run(session, {
+          commandID,
+          command: "echo ready; exec sleep 300",
+          onOutput: async () => {
+            cancelled.push(await session.cancelCommand(commandID));
+          },
+        });
+        expect(cancelled).toEqual([true]);
+        expect(result).toMatchObject({ state: "killed", exit: null, aborted: true });
+        expect(await session.cancelCommand(newID("cmd"))).toBe(false);
+      });
+
+      it("runs several at a time and mixes nothing up", async () => {
+        const session = await open();
+        const all = await Promise.all(
+          Array.from({ length: 12 }, (_, index) => run(session, { command: `echo start ${index}; echo ${index} >&2` })),
+        );
+        for (const [index, { stdout, stderr }] of all.entries()) {
+          expect(stdout.toString()).toBe(`start ${index}\n`);
+          expect(stderr.toString()).toBe(`${index}\n`);
+        }
+      });
+
+      it("passes on what the receiver of the output throws", async () => {
+        const session = await open();
+        const onOutput = () => {
+          throw new Error("the receiver is full");
+        };
+        await expect(run(session, { command: "echo x", onOutput })).rejects.toThrow("the receiver is full");
+      });
+
+      it("refuses a request that names no command, or two", async () => {
+        const session = await open();
+        await expect(run(session, {})).rejects.toMatchObject({ code: "invalid_request" });
+        await expect(run(session, { command: "true", program: "true" })).rejects.toMatchObject({
+          code: "invalid_request",
+        });
+      });
+    });
+
+    describe("files", () => {
+      it("writes and reads bytes, and a part of them", async () => {
+        const session = await open();
+        const data = Buffer.from([0, 255, 254, 10, 13, 0]);
+        const written = await session.writeFile("some file", data);
+        expect(written).toMatchObject({ path: join(project, "some file"), size: 6, existed: false });
+        const read = await session.readFile("some file");
+        expect(Buffer.from(read.data).equals(data)).toBe(true);
+        expect(read).toMatchObject({ path: join(project, "some file"), size: 6, tag: written.tag });
+        const part = await session.readFile("some file", { offset: 1, length: 2 });
+        expect([...part.data]).toEqual([255, 254]);
+        expect(part.size).toBe(6);
+      });
+
+      it("writes an empty file", async () => {
+        const session = await open();
+        expect(await session.writeFile("empty", new Uint8Array())).toMatchObject({ size: 0 });
+        expect((await session.readFile("empty")).data.length).toBe(0);
+      });
+
+      it("notices that a file changed since it was read", async () => {
+        const session = await open();
+        const { tag } = await session.writeFile("file", text("one"));
+        await writeFile(join(project, "file"), "somebody else's");
+        await expect(session.writeFile("file", text("two"), { ifMatch: tag })).rejects.toMatchObject({
+          code: "conflict",
+        });
+        expect(await readFile(join(project, "file"), "utf8")).toBe("somebody else's");
+        const fresh = await session.readFile("file");
+        expect(await session.writeFile("file", text("two"), { ifMatch: fresh.tag })).toMatchObject({ existed: true });
+        expect(await readFile(join(project, "file"), "utf8")).toBe("two");
+      });
+
+      it("makes a file only where none is, if that is asked for", async () => {
+        const session = await open();
+        await session.writeFile("new", text("1"), { ifMatch: "absent" });
+        await expect(session.writeFile("new", text("2"), { ifMatch: "absent" })).rejects.toMatchObject({
+          code: "conflict",
+        });
+      });
+
+      it("fails with ENOENT where the parent is missing, unless parents are asked for", async () => {
+        const session = await open();
+        await expect(session.writeFile("a/b/file", text("x"))).rejects.toMatchObject({ code: "ENOENT" });
+        await session.writeFile("a/b/file", text("x"), { parents: true });
+        expect(await readFile(join(project, "a/b/file"), "utf8")).toBe("x");
+      });
+
+      it("keeps the mode of a file that it writes over", async () => {
+        const session = await open();
+        await writeFile(join(project, "script"), "#!/bin/sh\n", { mode: 0o755 });
+        await session.writeFile("script", text("#!/bin/sh\necho hi\n"));
+        expect((await session.stat("script")).mode).toBe(0o755);
+      });
+
+      it("reports node's own codes", async () => {
+        const session = await open();
+        await mkdir(join(project, "directory/full"), { recursive: true });
+        await writeFile(join(project, "file"), "");
+        await expect(session.readFile("missing")).rejects.toMatchObject({ code: "ENOENT" });
+        await expect(session.readFile("directory")).rejects.toMatchObject({ code: "EISDIR" });
+        await expect(session.writeFile("directory", text(""))).rejects.toMatchObject({ code: "EISDIR" });
+        await expect(session.readdir("file")).rejects.toMatchObject({ code: "ENOTDIR" });
+        await expect(session.stat("file/below")).rejects.toMatchObject({ code: "ENOTDIR" });
+        await expect(session.mkdir("directory")).rejects.toMatchObject({ code: "EEXIST" });
+        await expect(session.remove("directory")).rejects.toMatchObject({ code: "ENOTEMPTY" });
+        await expect(session.remove("missing")).rejects.toMatchObject({ code: "ENOENT" });
+        await expect(session.move("missing", "to")).rejects.toMatchObject({ code: "ENOENT" });
+        await expect(session.move("file", "directory")).rejects.toMatchObject({ code: "EEXIST" });
+      });
+
+      it("tells what a path is", async () => {
+        const session = await open();
+        await writeFile(join(project, "file"), "12345", { mode: 0o640 });
+        const stat = await session.stat("file");
+        expect(stat).toMatchObject({ path: join(project, "file"), type: "file", size: 5, mode: 0o640 });
+        expect(stat.tag).toBe((await session.readFile("file")).tag);
+        expect(await session.stat(".")).toMatchObject({ path: project, type: "directory" });
+        expect(await session.exists("file")).toBe(true);
+        expect(await session.exists("missing")).toBe(false);
+        expect(await session.exists("file/below")).toBe(false);
+      });
+
+      it("lists directories first, then by name", async () => {
+        const session = await open();
+        await mkdir(join(project, "z-directory"));
+        for (const name of ["b", "a", ".hidden"]) await writeFile(join(project, name), "");
+        const entries = await session.readdir(".");
+        expect(entries.map(({ name, type }) => [name, type])).toEqual([
+          ["z-directory", "directory"],
+          [".hidden", "file"],
+          ["a", "file"],
+          ["b", "file"],
+        ]);
+        expect(entries[0]?.path).toBe(join(project, "z-directory"));
+      });
+
+      it("makes, moves and removes", async () => {
+        const session = await open();
+        await session.mkdir("one/two", { parents: true });
+        await session.writeFile("one/two/file", text("x"));
+        await session.move("one/two/file", "elsewhere/file", { parents: true });
+        expect(await readFile(join(project, "elsewhere/file"), "utf8")).toBe("x");
+        await session.writeFile("other", text("y"));
+        await session.move("other", "elsewhere/file", { overwrite: true });
+        expect(await readFile(join(project, "elsewhere/file"), "utf8")).toBe("y");
+        await session.remove("one", { recursive: true });
+        await session.remove("elsewhere/file");
+        await session.remove("elsewhere");
+        expect(await session.readdir(".")).toEqual([]);
+      });
+
+      it("shows lines as the read tool does", async () => {
+        const session = await open();
+        const lines = Array.from({ length: 10 }, (_, index) => `line ${index + 1}`);
+        await writeFile(join(project, "file"), `${lines.join("\n")}\n`);
+        const whole = await session.view("file");
+        expect(whole).toMatchObject({ type: "text", lines, lineStart: 1, totalLines: 10, truncated: null });
+        expect(whole).toMatchObject({ content: `${lines.join("\n")}\n`, tag: (await session.stat("file")).tag });
+        const part = await session.view("file", { offset: 3, limit: 2 });
+        expect(part).toMatchObject({ lines: ["line 3", "line 4"], lineStart: 3, totalLines: 10, truncated: "lines" });
+      });
+
+      it("shows directories, pictures and what is neither text nor picture", async () => {
+        const session = await open();
+        await mkdir(join(project, "sub"));
+        await writeFile(join(project, "sub/x"), "");
+        await mkdir(join(project, "sub/y"));
+        await writeFile(join(project, "image.png"), Buffer.from("iVBORw0KGgo=", "base64"));
+        await writeFile(join(project, "data.bin"), Buffer.from([1, 0, 2]));
+        expect(await session.view("sub")).toMatchObject({ type: "directory", entries: ["x", "y/"], total: 2 });
+        expect(await session.view("image.png")).toMatchObject({
+          type: "media",
+          mime: "image/png",
+          base64: "iVBORw0KGgo=",
+        });
+        expect(await session.view("data.bin")).toMatchObject({ type: "binary", size: 3 });
+        await expect(session.view("missing")).rejects.toMatchObject({ code: "ENOENT" });
+      });
+
+      it("does many steps in one call, in order, and reports each", async () => {
+        const session = await open();
+        const results = await session.batch([
+          { op: "write", path: "a", data: text("A") },
+          { op: "read", path: "a" },
+          { op: "read", path: "missing" },
+          { op: "move", from: "a", to: "b" },
+          { op: "stat", path: "b" },
+          { op: "remove", path: "b" },
+        ]);
+        expect(results.map(({ ok }) => ok)).toEqual([true, true, false, true, true, true]);
+        expect(results[0]).toMatchObject({ written: { size: 1, existed: false } });
+        expect(results[1]).toMatchObject({ tag: expect.any(String) });
+        expect(Buffer.from((results[1] as { data: Uint8Array }).data).toString()).toBe("A");
+        expect(results[2]).toMatchObject({ error: { code: "ENOENT" } });
+        expect(results[4]).toMatchObject({ stat: { path: join(project, "b"), size: 1 } });
+        expect(await session.readdir(".")).toEqual([]);
+      });
+
+      it("stops behind a failed step where that is asked for", async () => {
+        const session = await open();
+        const results = await session.batch(
+          [
+            { op: "read", path: "missing" },
+            { op: "write", path: "never", data: text("x") },
+          ],
+          { stop: true },
+        );
+        expect(results).toMatchObject([
+          { ok: false, error: { code: "ENOENT" } },
+          { ok: false, error: { code: "aborted" } },
+        ]);
+        expect(await session.exists("never")).toBe(false);
+      });
+    });
+
+    describe("search", () => {
+      it("finds files by pattern, newest first", async () => {
+        const session = await open();
+        await session.writeFile("src/old.ts", text(""), { parents: true });
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await session.writeFile("src/deep/new.ts", text(""), { parents: true });
+        await session.writeFile("src/other.md", text(""));
+        const { files, truncated } = await session.glob("**/*.ts");
+        expect(files.map(({ path }) => path)).toEqual([join(project, "src/deep/new.ts"), join(project, "src/old.ts")]);
+        expect(truncated).toBe(false);
+        expect(await session.glob("**/*.ts", { limit: 1 })).toMatchObject({ truncated: true });
+        expect((await session.glob("*.ts", { path: "src/deep" })).files).toHaveLength(1);
+      });
+
+      it("finds text with its line", async () => {
+        const session = await open();
+        await session.writeFile("a.txt", text("one\ntwo needle\nthree\n"));
+        await session.writeFile("b.md", text("needle\n"));
+        const all = await session.grep("ne+dle");
+        expect(all.matches.map(({ path }) => path).sort()).toEqual([join(project, "a.txt"), join(project, "b.md")]);
+        const some = await session.grep("needle", { include: "*.txt" });
+        expect(some.matches).toMatchObject([{ path: join(project, "a.txt"), line: 2, text: "two needle" }]);
+        expect(await session.grep("nothing like it")).toMatchObject({ matches: [], truncated: false });
+        expect(await session.grep("needle", { limit: 1 })).toMatchObject({ truncated: true });
+      });
+
+      it("refuses a pattern that is none", async () => {
+        const session = await open();
+        await session.writeFile("a", text("x"));
+        await expect(session.grep("(")).rejects.toMatchObject({ code: "invalid_request" });
+      });
+    });
+
+    describe("paths outside", () => {
+      it("refuses them where nobody can be asked, naming path and access", async () => {
+        const session = await open();
+        await writeFile(join(outside, "secret"), "s");
+        await expect(session.readFile(join(outside, "secret"))).rejects.toMatchObject({
+          code: "permission_required",
+          details: { path: join(outside, "secret"), access: "read", permissionID: expect.stringMatching(/^per_/) },
+        });
+        await expect(session.writeFile("../outside/made", text("x"))).rejects.toMatchObject({
+          code: "permission_required",
+          details: { path: join(outside, "made"), access: "write" },
+        });
+        await expect(readFile(join(outside, "made"))).rejects.toMatchObject({ code: "ENOENT" });
+      });
+
+      it("sees through links", async () => {
+        const session = await open();
+        await writeFile(join(outside, "secret"), "s");
+        await symlink(outside, join(project, "inside"));
+        await expect(session.readFile("inside/secret")).rejects.toMatchObject({
+          code: "permission_required",
+          details: { path: join(outside, "secret") },
+        });
+        await expect(run(session, { command: "true", cwd: "inside" })).rejects.toMatchObject({
+          code: "permission_required",
+          details: { path: outside },
+        });
+      });
+
+      it("asks, and an answer of `once` serves once", async () => {
+        const asks: RunnerAsk[] = [];
+        const session = await open({ onAsk: record(asks, { reply: "once" }) });
+        await writeFile(join(outside, "secret"), "s");
+        const read = await session.readFile(join(outside, "secret"), { sessionID: newID("ses") });
+        expect(Buffer.from(read.data).toString()).toBe("s");
+        await session.readFile(join(outside, "secret"));
+        expect(asks.map(({ path, access }) => [path, access])).toEqual([
+          [join(outside, "secret"), "read"],
+          [join(outside, "secret"), "read"],
+        ]);
+      });
+
+      it("asks once where the answer is `always`, and reading does not allow writing", async () => {
+        const asks: RunnerAsk[] = [];
+        const session = await open({ onAsk: record(asks, { reply: "always" }) });
+        await writeFile(join(outside, "file"), "1");
+        await session.readFile(join(outside, "file"));
+        await session.readFile(join(outside, "file"));
+        expect(asks).toHaveLength(1);
+        await session.writeFile(join(outside, "file"), text("2"));
+        expect(asks.map(({ access }) => access)).toEqual(["read", "write"]);
+      });
+
+      it("asks for the directory of a command before it runs", async () => {
+        const asks: RunnerAsk[] = [];
+        const session = await open({ onAsk: record(asks, { reply: "once" }) });
+        const { stdout } = await run(session, { command: "pwd", cwd: outside });
+        expect(stdout.toString()).toBe(`${outside}\n`);
+        expect(asks.map(({ path }) => path)).toEqual([outside]);
+      });
+
+      it("moves between two paths outside when both are allowed once", async () => {
+        const asks: RunnerAsk[] = [];
+        const session = await open({ onAsk: record(asks, { reply: "once" }) });
+        await mkdir(join(outside, "a"));
+        await mkdir(join(outside, "b"));
+        await writeFile(join(outside, "a/file"), "x");
+        await session.move(join(outside, "a/file"), join(outside, "b/file"));
+        expect(await readFile(join(outside, "b/file"), "utf8")).toBe("x");
+        expect(asks.length).toBeGreaterThanOrEqual(1);
+      });
+
+      it("asks for the steps of a batch that need it, and does no step twice", async () => {
+        const asks: RunnerAsk[] = [];
+        const session = await open({ onAsk: record(asks, { reply: "once" }) });
+        await writeFile(join(outside, "secret"), "s");
+        const results = await session.batch([
+          { op: "write", path: "once", data: text("x"), ifMatch: "absent" },
+          { op: "read", path: join(outside, "secret") },
+          { op: "stat", path: "once" },
+        ]);
+        expect(results.map(({ ok }) => ok)).toEqual([true, true, true]);
+        expect(asks.map(({ path }) => path)).toEqual([join(outside, "secret")]);
+      });
+
+      it("tells what the user said when they reject, and runs nothing", async () => {
+        const session = await open({ onAsk: async () => ({ reply: "reject", message: "not on this host" }) });
+        const marker = join(project, "ran");
+        await expect(run(session, { command: `touch ${marker}`, cwd: outside })).rejects.toMatchObject({
+          code: "permission_rejected",
+          message: "not on this host",
+        });
+        await expect(readFile(marker)).rejects.toMatchObject({ code: "ENOENT" });
+      });
+
+      it("prefers the call's own way of asking", async () => {
+        const session = await open({ onAsk: async () => ({ reply: "reject" }) });
+        await writeFile(join(outside, "file"), "1");
+        const read = await session.readFile(join(outside, "file"), { onAsk: async () => ({ reply: "once" }) });
+        expect(read.size).toBe(1);
+      });
+
+      it("gives up the question when the call is aborted", async () => {
+        const abort = new AbortController();
+        const session = await open({
+          onAsk: (_, signal) =>
+            new Promise((_resolve, reject) => {
+              signal.addEventListener("abort", () => reject(new Error("question withdrawn")));
+              abort.abort();
+            }),
+        });
+        const reading = session.readFile(join(outside, "file"), { signal: abort.signal });
+        await expect(reading).rejects.toMatchObject({ code: "aborted" });
+      });
+    });
+
+    describe("sessions", () => {
+      it("describes the machine and the project", async () => {
+        await writeFile(join(project, "AGENTS.md"), "be kind\n");
+        const session = await open();
+        const facts = await session.describe();
+        expect(facts).toMatchObject({ platform: process.platform, directory: project });
+        expect(facts.instructions).toEqual([{ path: join(project, "AGENTS.md"), text: "be kind\n" }]);
+        expect(facts.enforcement.level).toBe("static");
+        expect(facts.home).toMatch(/^\//);
+      });
+
+      it("is resumed from what was persisted of it, with its approvals' home", async () => {
+        const session = await open();
+        await session.writeFile("file", text("x"));
+        const state = JSON.parse(JSON.stringify(session.state));
+        await session.close();
+        const again = await host.provider.resumeSession(state);
+        sessions.push(again);
+        expect((await again.readFile("file")).size).toBe(1);
+      });
+
+      it("refuses work once it is closed, and closing twice is nothing", async () => {
+        const session = await open();
+        await session.stat(".");
+        await session.close();
+        await session.close();
+        await expect(session.stat(".")).rejects.toMatchObject({ code: "unavailable" });
+      });
+
+      it("says what is not built", async () => {
+        const session = await open();
+        expect(session.capabilities).toMatchObject({ commands: true, pty: false, vcs: false, ports: false });
+        await expect(session.openPty()).rejects.toMatchObject({ code: "unsupported" });
+        await expect(session.vcs()).rejects.toMatchObject({ code: "unsupported" });
+        await expect(session.exposePort()).rejects.toMatchObject({ code: "unsupported" });
+        await expect(session.snapshot()).rejects.toMatchObject({ code: "unsupported" });
+      });
+    });
+  });
+}
+
+export async function run(session: RunnerSession, request: Partial<RunCommandRequest>) {
+  const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const result = await session.runCommand({
+    commandID: newID("cmd"),
+    ...request,
+    onOutput: (chunk) => {
+      expect(chunk.offset).toBe(output[chunk.stream].reduce((sum, { length }) => sum + length, 0));
+      output[chunk.stream].push(Buffer.from(chunk.data));
+      return request.onOutput?.(chunk);
+    },
+  });
+  return { result, stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr) };
+}
+
+function record(asks: RunnerAsk[], reply: Awaited<ReturnType<OnAsk>>): OnAsk {
+  return async (ask) => {
+    asks.push(ask);
+    return reply;
+  };
+}
+
+function text(value: string): Uint8Array {
+  return Buffer.from(value);
+}
+
+/** Resolves when the process has ended; the test's own time limit is the limit. */
+export async function gone(pid: number): Promise<void> {
+  for (;;) {
+    if (!alive(pid)) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
