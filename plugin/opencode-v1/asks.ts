@@ -1,0 +1,118 @@
+// The host's questions as OpenCode's own prompts. `ctx.ask` only resolves or throws; which answer was given (`once` or
+// `always`) comes by event, so both are joined here. The stub is the only memory: OpenCode is told `always: []`.
+import { posix } from "node:path";
+import type { Reply } from "../../protocol/permission.js";
+import type { OnAsk, RunnerAsk, RunnerReply } from "../runner/runner.js";
+import type { CallContext, LooseEvent } from "./opencode-types.js";
+
+/** After the prompt is gone its answer's event is there already, or never comes. Milliseconds. */
+const REPLY_EVENT_MS = 2000;
+
+interface Pending {
+  requestID?: string;
+  reply?: Reply;
+  replied: () => void;
+}
+
+/** What a path is decides which directory the prompt names, as the built-in does. */
+export type AskedKind = "file" | "directory";
+
+/** The asks of one tool call. `refusal` is what OpenCode threw: to be thrown on, so that it ends the turn as ever. */
+export interface CallAsks {
+  onAsk: OnAsk;
+  refusal(): unknown;
+}
+
+export class Asks {
+  readonly #host: string;
+  readonly #byAsk = new Map<string, Pending>();
+  readonly #byRequest = new Map<string, Pending>();
+
+  constructor(host: string) {
+    this.#host = host;
+  }
+
+  /** To be called from the plugin's `event` hook. */
+  handle(event: LooseEvent): void {
+    const { properties } = event;
+    if (event.type === "permission.asked") {
+      const metadata = properties.metadata as { permissionID?: unknown } | undefined;
+      const pending = this.#byAsk.get(String(metadata?.permissionID));
+      if (!pending || typeof properties.id !== "string") return;
+      pending.requestID = properties.id;
+      this.#byRequest.set(properties.id, pending);
+    } else if (event.type === "permission.replied") {
+      const pending = this.#byRequest.get(String(properties.requestID));
+      if (!pending || !isReply(properties.reply)) return;
+      pending.reply = properties.reply;
+      pending.replied();
+    }
+  }
+
+  forCall(context: CallContext, kind: AskedKind): CallAsks {
+    let refusal: unknown;
+    return {
+      refusal: () => refusal,
+      onAsk: async (ask) => {
+        try {
+          return await this.#ask(context, ask, kind);
+        } catch (error) {
+          refusal = error;
+          return { reply: "reject", message: reasonOf(error) };
+        }
+      },
+    };
+  }
+
+  async #ask(context: CallContext, ask: RunnerAsk, kind: AskedKind): Promise<RunnerReply> {
+    let replied: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => {
+      replied = resolve;
+    });
+    const pending: Pending = { replied };
+    this.#byAsk.set(ask.permissionID, pending);
+    const parentDir = kind === "directory" ? ask.path : posix.dirname(ask.path);
+    try {
+      await context.ask({
+        permission: "external_directory",
+        patterns: [posix.join(parentDir, "*")],
+        always: [],
+        metadata: {
+          filepath: ask.path,
+          parentDir,
+          access: ask.access,
+          reason: ask.reason,
+          host: this.#host,
+          permissionID: ask.permissionID,
+        },
+      });
+      if (pending.requestID !== undefined && pending.reply === undefined) await within(answered, REPLY_EVENT_MS);
+      // No prompt was shown: a rule of the user's configuration allowed it, this once.
+      return { reply: pending.reply === "always" ? "always" : "once" };
+    } finally {
+      this.#byAsk.delete(ask.permissionID);
+      if (pending.requestID !== undefined) this.#byRequest.delete(pending.requestID);
+    }
+  }
+}
+
+function isReply(value: unknown): value is Reply {
+  return value === "once" || value === "always" || value === "reject";
+}
+
+/** The user's words where there are any (`PermissionCorrectedError`), else OpenCode's. */
+function reasonOf(error: unknown): string {
+  if (typeof error === "object" && error !== null && "feedback" in error && typeof error.feedback === "string") {
+    return error.feedback.slice(0, 4096);
+  }
+  return (error instanceof Error ? error.message : String(error)).slice(0, 4096);
+}
+
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, limit]);
+  clearTimeout(timer);
+}

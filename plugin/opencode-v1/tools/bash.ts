@@ -1,0 +1,115 @@
+// bash: a command of the model runs on the host. Output comes live; the answer is the end of it, as with the built-in.
+import { tool } from "@opencode-ai/plugin/tool";
+import { newID } from "../../../protocol/ids.js";
+import type { CommandResult } from "../../runner/runner.js";
+import { commandPatterns } from "../command-patterns.js";
+import type { CallContext, ToolDefinition } from "../opencode-types.js";
+import { OutputTail, shorten } from "../output-tail.js";
+import { resolveRemote } from "../remote-path.js";
+import { tailOf } from "../truncate.js";
+import { bashDescription } from "./descriptions.js";
+import { type Call, type ToolHost, withCall } from "./tool-host.js";
+
+interface BashArguments {
+  command: string;
+  timeout?: number;
+  workdir?: string;
+}
+
+export function createBashTool(host: ToolHost): ToolDefinition {
+  const schema = tool.schema;
+  return tool({
+    description: bashDescription(host.limits()),
+    args: {
+      command: schema.string().describe("The command to execute"),
+      timeout: schema.number().int().positive().optional().describe("Optional timeout in milliseconds"),
+      workdir: schema
+        .string()
+        .optional()
+        .describe(
+          "The working directory to run the command in. Defaults to the current directory. Use this instead of 'cd' commands.",
+        ),
+    },
+    execute: (args, context: CallContext) =>
+      withCall(host, context, "directory", async (call) => {
+        const { patterns, always } = commandPatterns(args.command);
+        if (patterns.length > 0) {
+          await context.ask({ permission: "bash", patterns, always, metadata: { command: args.command } });
+        }
+        return await runOnHost(host, call, args);
+      }),
+  });
+}
+
+async function runOnHost(host: ToolHost, { session, at, context, options }: Call, args: BashArguments) {
+  const limits = host.limits();
+  const timeoutMs = args.timeout ?? limits.timeoutMs;
+  const commandID = newID("cmd");
+  const tail = new OutputTail(limits.maxBytes * 2);
+  const live = host.live(context);
+  const saved = host.saved.open(commandID);
+  let early: string | undefined = "";
+  let result: CommandResult;
+  try {
+    result = await session.runCommand({
+      ...options,
+      commandID,
+      command: args.command,
+      cwd: args.workdir === undefined ? at.directory : resolveRemote(args.workdir, at),
+      timeoutMs,
+      onOutput: async ({ stream, data }) => {
+        const text = tail.add(stream, data);
+        live.show(tail.preview());
+        if (early === undefined) return await saved.write(text);
+        early += text;
+        if (Buffer.byteLength(early) <= limits.maxBytes) return;
+        const beginning = early;
+        early = undefined;
+        await saved.write(beginning);
+      },
+    });
+  } finally {
+    await live.end();
+  }
+  const rest = tail.end();
+  if (early === undefined) await saved.write(rest);
+  const whole = tail.text();
+  const shown = tailOf(whole, limits.maxLines, limits.maxBytes);
+  const truncated = shown.cut || tail.dropped;
+  if (truncated && early !== undefined) await saved.write(whole);
+  const outputPath = truncated ? await saved.end() : undefined;
+  const where = outputPath
+    ? `Full output saved to: ${outputPath} (for Read and Grep only)`
+    : "The beginning was dropped.";
+  const body = truncated ? `...output truncated...\n\n${where}\n\n${shown.text}` : shown.text || "(no output)";
+  const notes = notesOf(result, timeoutMs, host.name);
+  const metadata = notes.length > 0 ? `\n\n<shell_metadata>\n${notes.join("\n")}\n</shell_metadata>` : "";
+  return {
+    title: args.command,
+    output: body + metadata,
+    metadata: {
+      output: tail.preview() || shorten(body),
+      exit: result.exit,
+      truncated,
+      host: host.name,
+      commandID,
+      enforcement: result.enforcement.level,
+      ...(outputPath ? { outputPath } : {}),
+    },
+  };
+}
+
+function notesOf(result: CommandResult, timeoutMs: number, host: string): string[] {
+  const notes: string[] = [];
+  if (result.timedOut) {
+    notes.push(
+      `shell tool terminated command after exceeding timeout ${timeoutMs} ms. If this command is expected to take longer and is not waiting for interactive input, retry with a larger timeout value in milliseconds.`,
+    );
+  } else if (result.aborted) notes.push("User aborted the command");
+  else if (result.state === "lost")
+    notes.push(`The command's record on ${host} was lost; whether it finished is not known`);
+  else if (result.signal) notes.push(`The command was ended by ${result.signal}`);
+  if (result.pending > 0) notes.push(`${result.pending} of its processes still run on ${host}`);
+  if (result.survivors?.length) notes.push(`could not be ended on ${host}: pid ${result.survivors.join(", ")}`);
+  return notes;
+}

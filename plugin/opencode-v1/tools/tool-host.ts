@@ -1,0 +1,68 @@
+// What a tool needs of its surroundings: the host's session, its directory, and how to ask. One per anchor.
+import type { HostFacts, OperationOptions, RunnerSession } from "../../runner/runner.js";
+import type { AskedKind, Asks } from "../asks.js";
+import { toolError } from "../failure.js";
+import type { LiveOutput } from "../live-output.js";
+import type { CallContext, CallResult } from "../opencode-types.js";
+import type { PathLocks } from "../path-locks.js";
+import type { ReadCache } from "../read-cache.js";
+import type { HostDirectory } from "../remote-path.js";
+import type { SavedOutput } from "../saved-output.js";
+import type { OutputLimits } from "./descriptions.js";
+
+export interface ToolHost {
+  /** Name of the host for messages. */
+  name: string;
+  /** Local path of the anchor. */
+  anchor: string;
+  /** Throws what made the anchor unusable (a broken record, a wrong configuration). Opens no connection. */
+  session(): Promise<RunnerSession>;
+  /** Connects where needed; known facts are given again. */
+  facts(signal?: AbortSignal): Promise<HostFacts>;
+  /** Asked for at each call: the user's configuration can change them. */
+  limits(): OutputLimits;
+  asks: Asks;
+  cache: ReadCache;
+  locks: PathLocks;
+  saved: SavedOutput;
+  live(context: CallContext): LiveOutput;
+}
+
+/** One call of a tool: the session, where it works, and the options of every operation. */
+export interface Call {
+  session: RunnerSession;
+  at: HostDirectory;
+  context: CallContext;
+  options: OperationOptions;
+}
+
+/** Runs `work` with everything a call needs; errors become what the model reads. */
+export async function withCall(
+  host: ToolHost,
+  context: CallContext,
+  kind: AskedKind,
+  work: (call: Call) => Promise<CallResult>,
+): Promise<CallResult> {
+  const asks = host.asks.forCall(context, kind);
+  const abort = abortUntilDone(context.abort);
+  try {
+    const session = await host.session();
+    const facts = await host.facts(abort.signal);
+    const at = { directory: facts.directory ?? facts.home, home: facts.home, anchor: host.anchor };
+    const options = { signal: abort.signal, onAsk: asks.onAsk, sessionID: context.sessionID };
+    return await work({ session, at, context, options });
+  } catch (error) {
+    throw asks.refusal() ?? toolError(error, host.name);
+  } finally {
+    abort.dispose();
+  }
+}
+
+/** OpenCode aborts also after a call has completed; by then nobody of us listens. */
+function abortUntilDone(source: AbortSignal): { signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(source.reason);
+  if (source.aborted) onAbort();
+  else source.addEventListener("abort", onAbort, { once: true });
+  return { signal: controller.signal, dispose: () => source.removeEventListener("abort", onAbort) };
+}
