@@ -47,7 +47,7 @@ export async function startBenchHost(): Promise<BenchHost> {
     sshd,
     remote,
     alsoAt: (port) => appendFile(sshd.knownHostsFile, `[127.0.0.1]:${port} ${key}\n`),
-    stubPid: async () => Number((await readFile(join(sshd.home, ".opencode-remote-ssh/run/stub.pid"), "utf8")).trim()),
+    stubPid: pid,
     stop: async () => {
       for (const each of opened) await each.close();
       process.kill(await pid(), "SIGTERM");
