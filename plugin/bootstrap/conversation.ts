@@ -4,6 +4,7 @@ import { isErrorCode, RemoteError } from "../../protocol/errors.js";
 import type { ExecChannel, Transport } from "../ssh/transport.js";
 import { abortError, orAborted, throwIfAborted, withTimeout } from "./abort.js";
 import { type Frame, type Frames, parseFrames } from "./frames.js";
+import { plainText } from "./plain-text.js";
 import type { HostScript } from "./script.js";
 
 /** More than any script of ours answers: an rc file that never stops printing must not fill memory. */
@@ -115,14 +116,15 @@ export class Conversation implements AsyncDisposable {
     const log = frames.get("log")?.text.trim();
     if (error !== undefined) {
       const [code, ...words] = error.split(" ");
-      const details = log === undefined ? undefined : { log };
-      return new RemoteError(isErrorCode(code) ? code : "install_failed", words.join(" "), { details });
+      const details = log === undefined ? undefined : { log: plainText(log) };
+      return new RemoteError(isErrorCode(code) ? code : "install_failed", plainText(words.join(" ")), { details });
     }
-    const stdout = Buffer.concat(this.#chunks).toString("utf8").slice(-STDERR_KEPT).trim();
-    const said = (this.#stderr.trim() || stdout).split("\n").at(-1)?.trim();
+    const stdout = plainText(Buffer.concat(this.#chunks).toString("utf8").slice(-STDERR_KEPT)).trim();
+    const stderr = plainText(this.#stderr).trim();
+    const said = (stderr || stdout).split("\n").at(-1)?.trim();
     return new RemoteError("install_failed", `the host's shell ended without an answer${said ? `: ${said}` : ""}`, {
       hint: "the account must be able to run sh: try ssh HOST sh",
-      details: { script: this.#script.name, stdout, stderr: this.#stderr },
+      details: { script: this.#script.name, stdout, stderr },
     });
   }
 

@@ -39,7 +39,9 @@ class AttachStream extends Duplex {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-1024);
     });
     channel.closed.then(({ code }) => {
-      if (code === 0 || this.destroyed) return this.destroy();
+      // What is still to be read stays readable; a clean end was pushed with stdout's.
+      if (code === 0 && !this.readableEnded) return this.once("end", () => this.destroy());
+      if (code === 0) return this.destroy();
       const said = this.#stderr.trim();
       this.destroy(new RemoteError("connection_lost", `attach on the host ended${said ? `: ${said}` : ""}`));
     });

@@ -4,7 +4,8 @@ import { codeOf, type ErrorCode, type RemoteError } from "../../protocol/errors.
 export type TunnelState =
   | { name: "idle" }
   | { name: "connecting" }
-  | { name: "bootstrapping" }
+  /** `established`: it was ready before, so a passing failure means reconnecting. */
+  | { name: "bootstrapping"; established: boolean }
   | { name: "ready" }
   /** `attempt` is the number of the next or current one, from 1. */
   | { name: "reconnecting"; attempt: number; reason: string }
@@ -28,20 +29,26 @@ export function next(state: TunnelState, event: TunnelEvent): TunnelState {
     case "wanted":
       return state.name === "idle" || state.name === "failed" ? { name: "connecting" } : state;
     case "stubMissing":
-      return state.name === "connecting" || state.name === "ready" ? { name: "bootstrapping" } : state;
+      if (state.name !== "connecting" && state.name !== "ready") return state;
+      return { name: "bootstrapping", established: state.name === "ready" };
     case "proved":
       return state.name === "idle" || state.name === "failed" ? state : { name: "ready" };
     case "lost":
-      return state.name === "ready" ? { name: "reconnecting", attempt: 1, reason: event.reason } : state;
+      return wasReady(state) ? { name: "reconnecting", attempt: 1, reason: event.reason } : state;
     case "attemptFailed":
       if (state.name === "idle" || state.name === "failed") return state;
-      if (state.name === "reconnecting" && isPassing(event.error)) {
-        return { name: "reconnecting", attempt: state.attempt + 1, reason: event.error.message };
+      if ((state.name === "reconnecting" || wasReady(state)) && isPassing(event.error)) {
+        const attempt = state.name === "reconnecting" ? state.attempt + 1 : 1;
+        return { name: "reconnecting", attempt, reason: event.error.message };
       }
       return { name: "failed", error: event.error };
     case "closed":
       return { name: "idle" };
   }
+}
+
+function wasReady(state: TunnelState): boolean {
+  return state.name === "ready" || (state.name === "bootstrapping" && state.established);
 }
 
 /** What a network or a rebooting host gets over by itself. Everything else needs a person, authentication above all. */
