@@ -1,10 +1,13 @@
 // Turns the stub's `permission_required` into the caller's question, and sends the same request again with the answer.
+import { type Static, Type } from "typebox";
 import { Check } from "typebox/value";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import { PermissionRequired } from "../../../protocol/permission.js";
 import type { StubClient } from "../../stub-client/client.js";
 import { abortedError } from "../../stub-client/exchange.js";
 import type { OnAsk } from "../runner.js";
+
+type RequiredPath = Static<typeof PermissionRequired>;
 
 /** One request may ask about several paths, one after the other; more than this is no honest stub. */
 const ASKS_PER_REQUEST = 64;
@@ -17,6 +20,9 @@ export interface AskContext {
   signal?: AbortSignal;
 }
 
+/** The stub may name several paths at once: those of a batch, or both ends of a move. */
+const Refusal = Type.Object({ ...PermissionRequired.properties, asks: Type.Optional(Type.Array(PermissionRequired)) });
+
 /** Calls `attempt` with the ids of the asks answered so far until it is not refused any more. */
 export async function withAsks<T>(context: AskContext, attempt: (permissionIDs: string[]) => Promise<T>): Promise<T> {
   const answered: string[] = [];
@@ -25,34 +31,42 @@ export async function withAsks<T>(context: AskContext, attempt: (permissionIDs: 
       return await attempt(answered);
     } catch (error) {
       if (codeOf(error) !== "permission_required" || answered.length >= ASKS_PER_REQUEST) throw error;
-      answered.push(await answer(context, error as RemoteError));
+      answered.push(...(await answer(context, error as RemoteError)));
     }
   }
 }
 
-/** Asks and replies; gives the ask's id. Throws `permission_rejected`, and what was thrown where nobody can be asked. */
-export async function answer(context: AskContext, refusal: RemoteError): Promise<string> {
-  const { client, onAsk, sessionID, signal } = context;
+/** Asks and replies; gives the ids of the asks. Throws `permission_rejected`, and what was thrown where nobody can be asked. */
+export async function answer(context: AskContext, refusal: RemoteError): Promise<string[]> {
+  const { onAsk } = context;
   const { details } = refusal;
-  if (onAsk === undefined || !Check(PermissionRequired, details)) throw refusal;
-  const ask = { ...details, ...(sessionID === undefined ? {} : { sessionID }) };
-  const reply = await askOrAbort(context, () => onAsk(ask, signal ?? new AbortController().signal), ask.permissionID);
+  if (onAsk === undefined || !Check(Refusal, details)) throw refusal;
+  const { asks, ...first } = details;
+  const all = asks ?? [first];
+  for (const ask of all) await answerOne(context, onAsk, ask);
+  return all.map(({ permissionID }) => permissionID);
+}
+
+async function answerOne(context: AskContext, onAsk: OnAsk, required: RequiredPath): Promise<void> {
+  const { client, sessionID, signal } = context;
+  const { permissionID, path, access } = required;
+  const ask = { ...required, ...(sessionID === undefined ? {} : { sessionID }) };
+  const given = await askOrAbort(context, () => onAsk(ask, signal ?? new AbortController().signal), permissionID);
   try {
-    await client.reply(details.permissionID, reply, signal);
+    await client.reply(permissionID, given, signal);
   } catch (error) {
+    const code = codeOf(error);
+    // Too much to be approved for always, but the user wants this one.
+    if (code === "root_refused") await client.reply(permissionID, { ...given, reply: "once" }, signal);
     // Someone else of this installation was faster: the next attempt shows what was answered.
-    if (codeOf(error) !== "permission_replied") throw error;
+    else if (code !== "permission_replied") throw error;
   }
-  if (reply.reply === "reject") {
-    throw new RemoteError(
-      "permission_rejected",
-      reply.message ?? `the user rejected ${details.access} of ${details.path}`,
-      {
-        details: { path: details.path, access: details.access },
-      },
-    );
+  if (given.reply === "reject") {
+    const details = { permissionID, path, access };
+    throw new RemoteError("permission_rejected", given.message ?? `the user rejected ${access} of ${path}`, {
+      details,
+    });
   }
-  return details.permissionID;
 }
 
 /** An abort leaves no question behind on the host. */

@@ -40,8 +40,8 @@ export async function runBatch(
       if (result.ok) continue;
       if (result.error.code === "permission_required" && context.onAsk !== undefined) {
         const replied = await settle(context, result.error as RemoteError);
-        if (typeof replied === "string") {
-          answered.push(replied);
+        if (Array.isArray(replied)) {
+          answered.push(...replied);
           again.push(index);
         } else {
           results[index] = { ok: false, error: replied };
@@ -58,8 +58,8 @@ export async function runBatch(
   return results;
 }
 
-/** The ask's id, or the rejection as this step's own error. */
-async function settle(context: AskContext, refusal: RemoteError): Promise<string | RemoteError> {
+/** The ids of the asks, or the rejection as this step's own error. */
+async function settle(context: AskContext, refusal: RemoteError): Promise<string[] | RemoteError> {
   try {
     return await answer(context, refusal);
   } catch (error) {
