@@ -12,6 +12,6 @@ step() {
 step biome node node_modules/@biomejs/biome/bin/biome check .
 step tsc node node_modules/typescript/bin/tsc -p .
 step knip node node_modules/knip/bin/knip.js
-step imports node node_modules/dependency-cruiser/bin/dependency-cruise.mjs --config .dependency-cruiser.mjs plugin stub protocol
+step imports node node_modules/tsx/dist/cli.mjs scripts/check/imports.ts
 [ $status = 0 ] && echo "check passed" || echo "check failed"
 exit $status

