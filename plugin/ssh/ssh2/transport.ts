@@ -1,0 +1,188 @@
+// An open connection behind the transport seam: channels of one ssh2 client, and the end of it all.
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { Client, ClientChannel } from "ssh2";
+import { RemoteError } from "../../../protocol/errors.js";
+import type { ExecChannel, ResolvedHost, Transport } from "../transport.js";
+import { ChannelInput, ChannelOutput, ChannelSocket } from "./channel.js";
+import { abortedError, channelError, destinationOf, lostError } from "./errors.js";
+import { Sessions } from "./sessions.js";
+import { startWatchdog, type Watchdog } from "./watchdog.js";
+
+type Stream = Readable | Writable;
+
+export class Ssh2Transport implements Transport {
+  readonly destination: string;
+  readonly #host: ResolvedHost;
+  readonly #client: Client;
+  readonly #stream: Duplex;
+  readonly #sessions: Sessions;
+  readonly #watchdog: Watchdog;
+  readonly #streams = new Set<Stream>();
+  readonly #listeners: ((reason: Error | undefined) => void)[] = [];
+  #failure: Error | undefined;
+  #closing = false;
+  #end: { reason: Error | undefined } | undefined;
+
+  /** `client` is logged in over `stream`. */
+  constructor(host: ResolvedHost, client: Client, stream: Duplex, keepaliveMs: number) {
+    this.destination = destinationOf(host);
+    this.#host = host;
+    this.#client = client;
+    this.#stream = stream;
+    this.#sessions = new Sessions(client);
+    this.#watchdog = startWatchdog(stream, keepaliveMs, () => {
+      this.#failure = new Error("nothing was heard from it any more");
+      stream.destroy();
+    });
+    client.on("error", (error) => {
+      this.#failure ??= error;
+    });
+    client.on("close", () => this.#ended());
+    this.#sessions.keepOne();
+  }
+
+  async exec(command: string, signal?: AbortSignal): Promise<ExecChannel> {
+    const channel = await this.#opening(signal, () => this.#sessions.exec(command, signal));
+    return this.#execChannel(channel, signal);
+  }
+
+  openSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
+    return this.#forward(`to connect to ${path}`, signal, (done) =>
+      this.#client.openssh_forwardOutStreamLocal(path, done),
+    );
+  }
+
+  openTcp(port: number, signal?: AbortSignal): Promise<Duplex> {
+    return this.forwardTo("127.0.0.1", port, signal);
+  }
+
+  /** To another host, from there: what a jump is made of. */
+  forwardTo(host: string, port: number, signal?: AbortSignal): Promise<Duplex> {
+    return this.#forward(`to connect to ${host}:${port}`, signal, (done) =>
+      this.#client.forwardOut("127.0.0.1", 0, host, port, done),
+    );
+  }
+
+  onClose(listener: (reason: Error | undefined) => void): void {
+    const end = this.#end;
+    if (end === undefined) this.#listeners.push(listener);
+    else queueMicrotask(() => listener(end.reason));
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onClose(() => resolve());
+      if (this.#end !== undefined || this.#closing) return;
+      this.#closing = true;
+      this.#client.end();
+      // a host that does not answer must not hold us up
+      this.#stream.destroy();
+    });
+  }
+
+  #ended(): void {
+    if (this.#end !== undefined) return;
+    const reason = this.#closing ? undefined : lostError(this.#host, this.#failure);
+    this.#end = { reason };
+    this.#watchdog[Symbol.dispose]();
+    const error = reason ?? new RemoteError("connection_lost", `the connection to ${this.destination} was closed`);
+    for (const stream of this.#streams) stream.destroy(error);
+    this.#sessions.wake();
+    for (const listener of this.#listeners) listener(reason);
+  }
+
+  async #forward(
+    what: string,
+    signal: AbortSignal | undefined,
+    open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+  ): Promise<Duplex> {
+    const channel = await this.#opening(
+      signal,
+      () =>
+        new Promise<ClientChannel>((resolve, reject) => {
+          open((error, opened) => (error ? reject(channelError(what, error)) : resolve(opened)));
+        }),
+    );
+    return this.#track(new ChannelSocket(channel));
+  }
+
+  /** What is opened after the caller has left is closed; a failure of a connection that is gone is its loss. */
+  async #opening(signal: AbortSignal | undefined, open: () => Promise<ClientChannel>): Promise<ClientChannel> {
+    if (signal?.aborted) throw abortedError(signal);
+    const gone = this.#gone();
+    if (gone !== undefined) throw gone;
+    let opened: Promise<ClientChannel>;
+    try {
+      opened = open();
+    } catch (error) {
+      throw this.#gone() ?? lostError(this.#host, error instanceof Error ? error : undefined);
+    }
+    const aborted = abortion(signal);
+    try {
+      return await Promise.race([opened, aborted.promise]);
+    } catch (error) {
+      opened.then(discard, () => undefined);
+      throw signal?.aborted ? error : (this.#gone() ?? error);
+    } finally {
+      aborted.dispose();
+    }
+  }
+
+  #gone(): Error | undefined {
+    if (this.#end !== undefined) return this.#end.reason ?? lostError(this.#host, new Error("it was closed"));
+    return this.#stream.destroyed || this.#closing ? lostError(this.#host, this.#failure) : undefined;
+  }
+
+  #execChannel(channel: ClientChannel, signal: AbortSignal | undefined): ExecChannel {
+    const stdin = this.#track(new ChannelInput(channel));
+    const stdout = this.#track(new ChannelOutput(channel));
+    const stderr = this.#track(new ChannelOutput(channel.stderr));
+    let exit: { code: number | null; signal: string | null } = { code: null, signal: null };
+    channel.on("exit", (code: number | null, name?: string) => {
+      exit = { code, signal: name ?? null };
+    });
+    const end = (error?: Error) => {
+      for (const stream of [stdin, stdout, stderr]) stream.destroy(error);
+      channel.close();
+    };
+    const onAbort = () => end(abortedError(signal));
+    const closed = new Promise<typeof exit>((resolve) => {
+      channel.once("close", () => {
+        signal?.removeEventListener("abort", onAbort);
+        stdin.destroy();
+        resolve(exit);
+      });
+    });
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+    return { stdin, stdout, stderr, closed, close: () => end() };
+  }
+
+  #track<S extends Stream>(stream: S): S {
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
+    return stream;
+  }
+}
+
+function discard(channel: ClientChannel): void {
+  channel.on("error", () => undefined);
+  channel.resume();
+  channel.stderr.resume();
+  channel.close();
+}
+
+function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; dispose(): void } {
+  let onAbort: (() => void) | undefined;
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortedError(signal));
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+  promise.catch(() => undefined);
+  return {
+    promise,
+    dispose() {
+      if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}
