@@ -1,0 +1,361 @@
+// One command as this stub knows it: queued -> running -> exited | killed | lost, then settled.
+// Its helper does the work and reports; here the reports become the record, the answers of followers, and events.
+import type { ServerResponse } from "node:http";
+import type { CommandRecord } from "../../protocol/command.js";
+import { RemoteError } from "../../protocol/errors.js";
+import { type Frame, FrameType } from "../../protocol/frames.js";
+import { deferred } from "./deferred.js";
+import { startFailure } from "./failure.js";
+import {
+  END_FLAG,
+  type EndRecord,
+  parseEnd,
+  type RunFile,
+  type RunMeta,
+  readEndFile,
+  readRunFile,
+  SUFFIX,
+  waitStatus,
+} from "./files.js";
+import { Follow } from "./follow.js";
+import type { Command, CommandEventType, CommandOutputProperties, OutputOffsets } from "./types.js";
+import { isAlive, logSize, type ProcessName } from "./watch.js";
+
+/** What a command needs of the service that holds it. */
+export interface CommandOwner {
+  emit(type: CommandEventType, properties: CommandRecord | CommandOutputProperties): void;
+  listening(): boolean;
+  /** Asks the spawner, where this command is one of its own; false where it is not. */
+  cancel(command: RunningCommand, reason: "abort" | "timeout"): boolean;
+  /** Nothing ran: the id is free again. */
+  failed(command: RunningCommand): void;
+  settled(command: RunningCommand): void;
+}
+
+const OUTPUT_EVENT_MS = 100;
+const WATCH_MS = 250;
+const COLD_MS = 30_000;
+
+export class RunningCommand implements Command {
+  readonly commandID: string;
+  readonly fingerprint: string;
+  readonly started: Promise<void>;
+  readonly done: Promise<CommandRecord>;
+  readonly settled: Promise<CommandRecord>;
+  readonly #owner: CommandOwner;
+  readonly #base: string;
+  readonly #record: CommandRecord;
+  readonly #followers = new Set<Follow>();
+  readonly #start = deferred<void>();
+  readonly #done = deferred<CommandRecord>();
+  readonly #settle = deferred<CommandRecord>();
+  #phase: "queued" | "running" | "ended" | "settled" | "failed" = "queued";
+  #helper: ProcessName | undefined;
+  #limit: NodeJS.Timeout | undefined;
+  #outputEvent: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  /** The answer was given by a cancel, before the helper confirmed the end. */
+  #cancelled = false;
+  #fromDisk = false;
+  #submitted = false;
+
+  constructor(owner: CommandOwner, base: string, meta: RunMeta) {
+    this.#owner = owner;
+    this.#base = base;
+    this.commandID = meta.commandID;
+    this.fingerprint = meta.fingerprint;
+    this.started = this.#start.promise;
+    this.started.catch(() => undefined);
+    this.done = this.#done.promise;
+    this.settled = this.#settle.promise;
+    this.#record = {
+      commandID: meta.commandID,
+      sessionID: meta.sessionID,
+      workspaceID: meta.workspaceID,
+      title: meta.title,
+      cwd: meta.cwd,
+      state: "queued",
+      exit: null,
+      signal: null,
+      timedOut: false,
+      aborted: false,
+      time: { created: meta.created },
+      output: { stdout: 0, stderr: 0 },
+      pending: 0,
+      survivors: null,
+      enforcement: meta.enforcement,
+    };
+  }
+
+  /** One that an earlier stub started: ended, or still running under its helper, or lost. */
+  static fromDisk(owner: CommandOwner, base: string, file: RunFile, boot: string): RunningCommand {
+    const command = new RunningCommand(owner, base, file.meta);
+    command.#fromDisk = true;
+    command.#record.time.started = file.process.started;
+    command.#helper = file.meta.boot === boot ? file.process : undefined;
+    command.#phase = "running";
+    command.#record.state = "running";
+    command.#start.resolve();
+    command.#lookAtDisk();
+    if (!command.isSettled) command.watch();
+    return command;
+  }
+
+  get isSettled(): boolean {
+    return this.#phase === "settled" || this.#phase === "failed";
+  }
+
+  get isRunning(): boolean {
+    return this.#phase === "queued" || this.#phase === "running";
+  }
+
+  /** True until the helper reported something, good or bad. */
+  get isQueued(): boolean {
+    return this.#phase === "queued";
+  }
+
+  /** From here on the spawner knows it. */
+  submitted(): void {
+    this.#submitted = true;
+  }
+
+  get cold(): boolean {
+    const { ended } = this.#record.time;
+    return this.#fromDisk || (ended !== undefined && Date.now() - ended > COLD_MS);
+  }
+
+  record(): CommandRecord {
+    return { ...this.#record, time: { ...this.#record.time }, output: { ...this.#record.output } };
+  }
+
+  logPath(stream: "stdout" | "stderr"): string {
+    return this.#base + SUFFIX[stream];
+  }
+
+  follow(response: ServerResponse, from: OutputOffsets = { stdout: 0, stderr: 0 }): void {
+    const follow = new Follow(response, this, from, (gone) => this.#followers.delete(gone));
+    this.#followers.add(follow);
+    this.started.then(
+      () => {
+        if (this.#phase === "running") follow.open();
+        else follow.end(this.record());
+      },
+      (error: RemoteError) => follow.fail(error),
+    );
+  }
+
+  /** The helper keeps the limit, stub or no stub; this timer is for the answer, which does not wait for the kill. */
+  limit(timeoutMs: number): void {
+    this.#limit = setTimeout(() => this.cancel("timeout"), Math.min(timeoutMs, 0x7fffffff));
+    this.#limit.unref();
+  }
+
+  cancel(reason: "abort" | "timeout"): CommandRecord {
+    if (this.isSettled) return this.record();
+    if (reason === "timeout") this.#record.timedOut = true;
+    else this.#record.aborted = true;
+    const reached = this.#submitted && this.#owner.cancel(this, reason);
+    if (!reached && this.#helper !== undefined && isAlive(this.#helper)) process.kill(this.#helper.pid, "SIGTERM");
+    if (this.isRunning) {
+      this.#cancelled = true;
+      this.#record.state = "killed";
+      this.#record.time.ended = Date.now();
+      this.#answer();
+    }
+    if (!this.#submitted && !this.#fromDisk) this.#settleWith([]);
+    return this.record();
+  }
+
+  // ---- what the helper reports -----------------------------------------------------------------------------------
+
+  report(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.started:
+        this.#reportStarted(frame.payload);
+        break;
+      case FrameType.output:
+        this.#reportOutput(frame);
+        break;
+      case FrameType.grew:
+        this.#grow(frame.stream, frame.offset);
+        for (const follow of this.#followers) follow.grew(frame.stream, frame.offset);
+        break;
+      case FrameType.end:
+        this.#reportEnd(parseEnd(text(frame.payload)));
+        break;
+      case FrameType.failed: {
+        const { stage, errno } = JSON.parse(text(frame.payload)) as { stage: string; errno: number };
+        this.fail(startFailure(stage, errno, { program: this.#record.title, cwd: this.#record.cwd }));
+        break;
+      }
+      case FrameType.settled: {
+        const { survivors } = JSON.parse(text(frame.payload)) as { survivors: number[] };
+        this.#settleWith(survivors);
+        break;
+      }
+      case FrameType.gone:
+        this.lookAgain();
+    }
+  }
+
+  /** Nothing ran. */
+  fail(error: RemoteError): void {
+    if (this.#cancelled && !this.isSettled) this.#settleWith([]);
+    if (this.#phase !== "queued") return;
+    this.#phase = "failed";
+    this.#clearTimers();
+    this.#record.state = "lost";
+    this.#record.survivors = [];
+    this.#start.reject(error);
+    for (const follow of [...this.#followers]) follow.fail(error);
+    this.#done.resolve(this.record());
+    this.#settle.resolve(this.record());
+    this.#owner.failed(this);
+  }
+
+  /** No more reports will come: what the disk says counts, and is watched as long as the helper lives. */
+  lookAgain(): void {
+    if (this.isSettled) return;
+    if (this.#helper === undefined) {
+      const file = readRunFile(this.#base);
+      if (file === undefined) {
+        this.fail(new RemoteError("spawn_failed", "the helper ended before it could start the command"));
+        return;
+      }
+      this.#helper = file.process;
+      this.#run();
+    }
+    this.#lookAtDisk();
+    if (!this.isSettled) this.watch();
+  }
+
+  watch(): void {
+    if (this.#watch !== undefined) return;
+    this.#watch = setInterval(() => this.#lookAtDisk(), WATCH_MS);
+    this.#watch.unref();
+  }
+
+  /** Stops timers; the command itself goes on. */
+  release(): void {
+    this.#clearTimers();
+  }
+
+  #reportStarted(payload: Uint8Array): void {
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+    this.#helper = { pid: view.getUint32(0, true), startTime: view.getBigUint64(8, true).toString() };
+    this.#run();
+  }
+
+  #run(): void {
+    this.#record.time.started ??= Date.now();
+    if (this.#phase !== "queued") return;
+    this.#phase = "running";
+    this.#record.state = "running";
+    for (const follow of this.#followers) follow.open();
+    this.#start.resolve();
+    this.#owner.emit("command.started", this.record());
+  }
+
+  #reportOutput(frame: Frame): void {
+    const end = frame.offset + frame.payload.length;
+    for (const follow of this.#followers) follow.output(frame.stream, frame.offset, frame.payload);
+    this.#grow(frame.stream, end);
+  }
+
+  #reportEnd(end: EndRecord): void {
+    const { exit, signal } = waitStatus(end.status);
+    const record = this.#record;
+    const first = this.isRunning;
+    record.exit = exit;
+    record.signal = signal;
+    record.timedOut ||= (end.flags & END_FLAG.timedOut) !== 0;
+    record.aborted ||= (end.flags & (END_FLAG.aborted | END_FLAG.leftovers)) !== 0;
+    const killed = (end.flags & (END_FLAG.timedOut | END_FLAG.aborted)) !== 0;
+    record.state = killed || signal !== null || this.#cancelled ? "killed" : "exited";
+    record.time.started = end.started;
+    record.time.ended = end.ended;
+    record.output = {
+      stdout: Math.max(end.stdout, record.output.stdout),
+      stderr: Math.max(end.stderr, record.output.stderr),
+    };
+    record.pending = end.pending;
+    if (first) this.#answer();
+  }
+
+  /** The caller has its answer; the helper may still have work. */
+  #answer(): void {
+    this.#phase = "ended";
+    clearTimeout(this.#limit);
+    const answer = this.record();
+    for (const follow of this.#followers) follow.end(answer);
+    this.#start.resolve();
+    this.#done.resolve(answer);
+    clearTimeout(this.#outputEvent);
+    this.#outputEvent = undefined;
+    this.#owner.emit("command.ended", answer);
+  }
+
+  #settleWith(survivors: number[]): void {
+    if (this.isSettled) return;
+    if (this.isRunning) this.#answer();
+    this.#phase = "settled";
+    this.#record.survivors = survivors;
+    this.#clearTimers();
+    this.#settle.resolve(this.record());
+    this.#owner.settled(this);
+  }
+
+  #lose(): void {
+    if (this.isRunning) {
+      this.#record.state = "lost";
+      this.#record.time.ended = Date.now();
+      this.#answer();
+    }
+    this.#phase = "settled";
+    this.#clearTimers();
+    this.#settle.resolve(this.record());
+    this.#owner.settled(this);
+  }
+
+  #lookAtDisk(): void {
+    // in this order: a helper that ends in between has written its end before it was seen dead
+    const alive = this.#helper !== undefined && isAlive(this.#helper);
+    const end = readEndFile(this.#base);
+    const output = { stdout: logSize(this.logPath("stdout")), stderr: logSize(this.logPath("stderr")) };
+    if (output.stdout !== this.#record.output.stdout || output.stderr !== this.#record.output.stderr) {
+      this.#grow(0, output.stdout);
+      this.#grow(1, output.stderr);
+      for (const follow of this.#followers) {
+        follow.grew(0, output.stdout);
+        follow.grew(1, output.stderr);
+      }
+    }
+    if (end !== undefined) this.#reportEnd(end);
+    if (end?.survivors) this.#settleWith(end.survivors);
+    else if (!alive) this.#lose();
+  }
+
+  #grow(stream: 0 | 1, end: number): void {
+    const name = stream === 0 ? "stdout" : "stderr";
+    const { output } = this.#record;
+    output[name] = Math.max(output[name], end);
+    if (this.#outputEvent !== undefined || this.#phase !== "running" || !this.#owner.listening()) return;
+    this.#outputEvent = setTimeout(() => {
+      this.#outputEvent = undefined;
+      const { commandID, sessionID, workspaceID } = this.#record;
+      this.#owner.emit("command.output", { commandID, sessionID, workspaceID, ...this.#record.output });
+    }, OUTPUT_EVENT_MS);
+    this.#outputEvent.unref();
+  }
+
+  #clearTimers(): void {
+    clearTimeout(this.#limit);
+    clearTimeout(this.#outputEvent);
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+  }
+}
+
+function text(payload: Uint8Array): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8");
+}

@@ -1,0 +1,46 @@
+// What the helper could not do before a command ran, as an error of the catalogue.
+import { getSystemErrorName } from "node:util";
+import { type ErrorCode, isErrorCode, RemoteError } from "../../protocol/errors.js";
+
+/** `stage` and `errno` as the helper's `failed` report has them. `program` and `cwd` are for the message. */
+export function startFailure(stage: string, errno: number, context: { program: string; cwd: string }): RemoteError {
+  const name = errnoName(errno);
+  const details = { stage, errno, name };
+  if (stage === "cwd") return directoryFailure(name, context.cwd, details);
+  if (stage === "exec") {
+    const hint =
+      name === "E2BIG"
+        ? "one argument may have 128 KiB; write long text to a file on the host first"
+        : name === "ENOENT"
+          ? "check the spelling and the PATH of the host's login environment"
+          : undefined;
+    return new RemoteError("spawn_failed", `cannot execute ${context.program}: ${name}`, { details, hint });
+  }
+  if (stage === "log" && name === "EEXIST") {
+    return new RemoteError("command_conflict", "this commandID was started by another stub in the same moment", {
+      details,
+    });
+  }
+  if (name === "ENOSPC" || name === "EDQUOT") {
+    return new RemoteError(name, "no room for the command's files in state/commands", { details });
+  }
+  return new RemoteError("spawn_failed", `cannot start a process (${stage}): ${name}`, { details });
+}
+
+function directoryFailure(name: string, cwd: string, details: object): RemoteError {
+  if (name === "ENOENT") return new RemoteError("cwd_missing", `no such directory: ${cwd}`, { details });
+  if (name === "ENOTDIR" || name === "ELOOP") {
+    const hint = "it was checked a moment ago and was replaced since; try again";
+    return new RemoteError("cwd_missing", `no longer the directory that was checked: ${cwd}`, { details, hint });
+  }
+  const code: ErrorCode = isErrorCode(name) ? name : "spawn_failed";
+  return new RemoteError(code, `cannot enter ${cwd}: ${name}`, { details });
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return `errno ${errno}`;
+  }
+}

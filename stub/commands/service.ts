@@ -1,0 +1,340 @@
+// All commands of this stub: starts them through the spawner, finds those of earlier stubs on disk, forgets old ones.
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { CommandRecord } from "../../protocol/command.js";
+import { RemoteError } from "../../protocol/errors.js";
+import type { Frame } from "../../protocol/frames.js";
+import { type CommandOwner, RunningCommand } from "./command.js";
+import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "./environment.js";
+import { type RunMeta, readRunFile, SUFFIX } from "./files.js";
+import { fingerprintOf } from "./fingerprint.js";
+import { type EnvironmentBlock, environmentBlock } from "./request.js";
+import { findShell } from "./shell.js";
+import { Spawner } from "./spawner.js";
+import type {
+  Command,
+  CommandEvents,
+  CommandEventType,
+  CommandFilter,
+  CommandOutputProperties,
+  CommandService,
+  CommandSpec,
+} from "./types.js";
+import { bootID } from "./watch.js";
+
+/** As pino has them. */
+export interface CommandLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+export interface CommandServiceOptions {
+  /** Absolute path of the helper binary. */
+  helper: string;
+  /** `state/commands`; made if it is missing. */
+  directory: string;
+  /** The user's login shell and what sshd gave us; `helper` is added. */
+  login: Omit<LoginOptions, "helper">;
+  events: CommandEvents;
+  log: CommandLog;
+  /** From SIGTERM to SIGKILL. Default 2000. */
+  graceMs?: number;
+  /** Ended commands that are kept in memory; the rest is read from disk when asked for. Default 200. */
+  keep?: number;
+}
+
+/** Started by a spawner, not settled yet. */
+interface Started {
+  command: RunningCommand;
+  spawner: Spawner;
+}
+
+const GRACE_MS = 2000;
+const KEEP = 200;
+/** After the spawner's death: its helpers' reports still come, those that were never forked send none. */
+const ORPHAN_MS = 1000;
+/** A spawner that died sooner than this after its start is not started again at once. */
+const SPAWNER_MIN_LIFE_MS = 1000;
+
+export class HostCommandService implements CommandService, CommandOwner {
+  readonly #options: CommandServiceOptions;
+  readonly #boot = bootID();
+  readonly #commands = new Map<string, RunningCommand>();
+  /** By the number that frames carry. */
+  readonly #started = new Map<number, Started>();
+  readonly #numbers = new Map<RunningCommand, number>();
+  /** Ended ones, oldest first. */
+  readonly #settled = new Set<RunningCommand>();
+  readonly #login: Promise<LoginEnvironment>;
+  readonly #closing = new AbortController();
+  #environment: HostEnvironment | undefined;
+  #spawner: Spawner;
+  #nextNumber = 1;
+  #closed = false;
+
+  constructor(options: CommandServiceOptions) {
+    this.#options = options;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    this.#spawner = this.#startSpawner();
+    this.#login = readLoginEnvironment({ ...options.login, helper: options.helper }, this.#closing.signal);
+    this.#login.then((login) => {
+      this.#environment = new HostEnvironment(login);
+      const { source, problem } = login;
+      if (problem !== undefined)
+        options.log.warn({ source, problem }, "the login environment could not be read as usual");
+    });
+    this.#adopt();
+  }
+
+  start(spec: CommandSpec): Command {
+    checkSpec(spec);
+    const fingerprint = fingerprintOf(spec);
+    const known = this.get(spec.commandID);
+    if (known !== undefined) {
+      if (known.fingerprint === fingerprint) return known;
+      throw new RemoteError("command_conflict", `${spec.commandID} is another command`);
+    }
+    if (this.#closed) throw new RemoteError("unavailable", "the stub is ending");
+    const meta: RunMeta = {
+      commandID: spec.commandID,
+      sessionID: spec.sessionID,
+      workspaceID: spec.workspaceID,
+      title: spec.title,
+      cwd: spec.cwd,
+      created: Date.now(),
+      enforcement: spec.enforcement,
+      fingerprint,
+      boot: this.#boot,
+    };
+    const command = new RunningCommand(this, this.#base(spec.commandID), meta);
+    this.#commands.set(spec.commandID, command);
+    if (this.#environment !== undefined) this.#submit(command, spec, meta, this.#environment);
+    else {
+      this.#login.then((login) => {
+        this.#environment ??= new HostEnvironment(login);
+        if (command.isQueued) this.#submit(command, spec, meta, this.#environment);
+      });
+    }
+    return command;
+  }
+
+  get(commandID: string): Command | undefined {
+    const known = this.#commands.get(commandID);
+    if (known !== undefined) return known;
+    const base = this.#base(commandID);
+    if (!existsSync(base + SUFFIX.run)) return undefined;
+    return this.#load(commandID);
+  }
+
+  list(filter: CommandFilter = {}): Command[] {
+    return [...this.#commands.values()].filter((command) => {
+      const record = command.record();
+      if (filter.workspaceID !== undefined && record.workspaceID !== filter.workspaceID) return false;
+      return filter.sessionID === undefined || record.sessionID === filter.sessionID;
+    });
+  }
+
+  running(filter: CommandFilter = {}): number {
+    return this.list(filter).filter((command) => ["queued", "running"].includes(command.record().state)).length;
+  }
+
+  async loginEnvironment(signal?: AbortSignal): Promise<Record<string, string>> {
+    signal?.throwIfAborted();
+    return { ...(await this.#login).env };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#closing.abort();
+    for (const command of this.#commands.values()) command.release();
+    await this.#spawner.close();
+  }
+
+  // ---- for its commands ------------------------------------------------------------------------------------------
+
+  emit(type: CommandEventType, properties: CommandRecord | CommandOutputProperties): void {
+    this.#options.events.emit(type, properties);
+  }
+
+  listening(): boolean {
+    return this.#options.events.listening();
+  }
+
+  cancel(command: RunningCommand, reason: "abort" | "timeout"): boolean {
+    const number = this.#numbers.get(command);
+    const started = number === undefined ? undefined : this.#started.get(number);
+    if (number === undefined || started === undefined || !started.spawner.alive) return false;
+    started.spawner.cancel(number, reason);
+    return true;
+  }
+
+  failed(command: RunningCommand): void {
+    this.#forgetNumber(command);
+    if (this.#commands.get(command.commandID) === command) this.#commands.delete(command.commandID);
+  }
+
+  settled(command: RunningCommand): void {
+    this.#forgetNumber(command);
+    this.#settled.add(command);
+    const keep = this.#options.keep ?? KEEP;
+    for (const oldest of this.#settled) {
+      if (this.#settled.size <= keep) break;
+      this.#settled.delete(oldest);
+      if (this.#commands.get(oldest.commandID) === oldest) this.#commands.delete(oldest.commandID);
+    }
+  }
+
+  // ---- the spawner -----------------------------------------------------------------------------------------------
+
+  #submit(command: RunningCommand, spec: CommandSpec, meta: RunMeta, host: HostEnvironment): void {
+    const number = this.#nextNumber++;
+    const argv = spec.argv ?? [host.shell, "-c", spec.command ?? ""];
+    try {
+      this.#spawner.start(number, {
+        graceMs: this.#options.graceMs ?? GRACE_MS,
+        timeoutMs: spec.timeoutMs ?? 0,
+        umask: host.umask,
+        base: this.#base(spec.commandID),
+        cwd: spec.cwd,
+        tmpdir: spec.tmpdir ?? "",
+        argv,
+        environment: host.block(spec.cwd, spec.env ?? {}),
+        meta: JSON.stringify(meta),
+      });
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+      command.fail(error);
+      return;
+    }
+    command.submitted();
+    this.#started.set(number, { command, spawner: this.#spawner });
+    this.#numbers.set(command, number);
+    if (spec.timeoutMs !== undefined) command.limit(spec.timeoutMs);
+  }
+
+  #startSpawner(): Spawner {
+    const born = Date.now();
+    const spawner: Spawner = new Spawner(this.#options.helper, {
+      frame: (frame) => this.#report(frame),
+      exit: (reason) => {
+        if (this.#closed) return;
+        this.#options.log.error({ reason }, "the spawner ended; commands go on, a new one is started");
+        const delay = Date.now() - born < SPAWNER_MIN_LIFE_MS ? SPAWNER_MIN_LIFE_MS : 0;
+        setTimeout(() => {
+          if (!this.#closed) this.#spawner = this.#startSpawner();
+        }, delay).unref();
+        setTimeout(() => this.#lookAgain(spawner, (command) => command.isQueued), ORPHAN_MS).unref();
+      },
+      silent: (reason) => {
+        if (this.#closed) return;
+        this.#options.log.warn({ reason }, "no more reports from a spawner");
+        this.#lookAgain(spawner, () => true);
+      },
+    });
+    return spawner;
+  }
+
+  #report(frame: Frame): void {
+    const started = this.#started.get(frame.id);
+    if (started === undefined) return;
+    try {
+      started.command.report(frame);
+    } catch (error) {
+      // one broken report must not take the others of the same chunk with it
+      this.#options.log.error({ err: error, type: frame.type }, "a report could not be used");
+      started.command.lookAgain();
+    }
+  }
+
+  #lookAgain(spawner: Spawner, which: (command: RunningCommand) => boolean): void {
+    for (const { command, spawner: its } of [...this.#started.values()]) {
+      if (its === spawner && which(command)) command.lookAgain();
+    }
+  }
+
+  #forgetNumber(command: RunningCommand): void {
+    const number = this.#numbers.get(command);
+    if (number === undefined) return;
+    this.#numbers.delete(command);
+    this.#started.delete(number);
+  }
+
+  // ---- what is on disk -------------------------------------------------------------------------------------------
+
+  #base(commandID: string): string {
+    return join(this.#options.directory, commandID);
+  }
+
+  /** Commands of an earlier stub that may still run: their helpers live on. */
+  #adopt(): void {
+    const names = new Set(readdirSync(this.#options.directory));
+    for (const name of names) {
+      if (!name.endsWith(SUFFIX.run)) continue;
+      const commandID = name.slice(0, -SUFFIX.run.length);
+      if (!names.has(commandID + SUFFIX.end)) this.#load(commandID);
+    }
+  }
+
+  #load(commandID: string): RunningCommand | undefined {
+    try {
+      const file = readRunFile(this.#base(commandID));
+      if (file === undefined) return undefined;
+      const command = RunningCommand.fromDisk(this, this.#base(commandID), file, this.#boot);
+      this.#commands.set(commandID, command);
+      return command;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#options.log.error({ err: error, commandID }, "the record of a command does not parse");
+      throw new RemoteError("internal", `the record of ${commandID} on the host does not parse`, { cause: error });
+    }
+  }
+}
+
+/** The login environment, ready to be sent with each command. */
+class HostEnvironment {
+  readonly shell: string;
+  readonly umask: number | undefined;
+  readonly #variables: Map<string, string>;
+  readonly #plain: EnvironmentBlock;
+
+  constructor(login: LoginEnvironment) {
+    this.shell = findShell(login.env);
+    this.umask = login.umask;
+    this.#variables = new Map(Object.entries(login.env));
+    this.#plain = environmentBlock(this.#texts({}));
+  }
+
+  block(cwd: string, over: Record<string, string>): EnvironmentBlock {
+    const own = environmentBlock([`PWD=${over.PWD ?? cwd}`, ...texts(over)]);
+    const plain = Object.keys(over).some((name) => this.#variables.has(name))
+      ? environmentBlock(this.#texts(over))
+      : this.#plain;
+    return { count: plain.count + own.count, bytes: Buffer.concat([plain.bytes, own.bytes]) };
+  }
+
+  #texts(without: Record<string, string>): string[] {
+    return [...this.#variables]
+      .filter(([name]) => !Object.hasOwn(without, name))
+      .map(([name, value]) => `${name}=${value}`);
+  }
+}
+
+function texts(variables: Record<string, string>): string[] {
+  return Object.entries(variables)
+    .filter(([name]) => name !== "PWD")
+    .map(([name, value]) => `${name}=${value}`);
+}
+
+function checkSpec(spec: CommandSpec): void {
+  if ((spec.argv === undefined) === (spec.command === undefined) || spec.argv?.length === 0) {
+    throw new RemoteError("invalid_request", "give exactly one of argv and command");
+  }
+  const strings = [spec.cwd, spec.tmpdir ?? "", spec.command ?? "", ...(spec.argv ?? [])];
+  for (const [name, value] of Object.entries(spec.env ?? {})) {
+    if (name === "" || name.includes("=")) throw new RemoteError("invalid_request", `no name of a variable: ${name}`);
+    strings.push(name, value);
+  }
+  if (strings.some((text) => text.includes("\0"))) throw new RemoteError("invalid_request", "a string contains NUL");
+}

@@ -1,0 +1,36 @@
+// Whether a helper lives, and what a command that this stub does not hear of has come to (after a restart of the stub,
+// or of the spawner's socket). Polled: such commands are few, and nothing else tells.
+import { readFileSync, statSync } from "node:fs";
+import { codeOf } from "../../protocol/errors.js";
+
+/** A pid alone is reused sooner or later; with its start time it names one process until the next boot. */
+export interface ProcessName {
+  pid: number;
+  /** Field 22 of /proc/PID/stat. */
+  startTime: string;
+}
+
+export function isAlive(process: ProcessName): boolean {
+  try {
+    const text = readFileSync(`/proc/${process.pid}/stat`, "latin1");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] !== "Z" && fields[19] === process.startTime;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ESRCH") return false;
+    throw error;
+  }
+}
+
+/** Of this boot; empty where the kernel does not say. */
+export function bootID(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Size of a log in bytes; 0 where it was never made. */
+export function logSize(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,98 @@
+// POST /command and what belongs to it. Who may run what and where is decided by `admit`; the rest is the service's.
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import { CommandRecord, CommandRequest } from "../../protocol/command.js";
+import { RemoteError } from "../../protocol/errors.js";
+import { CommandID } from "../../protocol/ids.js";
+import { fingerprintOfRequest } from "../commands/fingerprint.js";
+import { openOutput } from "../commands/output.js";
+import type { Command, CommandService, CommandSpec } from "../commands/types.js";
+
+export interface CommandRouteOptions {
+  commands: CommandService;
+  /** Session, workspace, path check, asks, audit. Throws RemoteError. `body` is valid by its schema. */
+  admit(request: FastifyRequest, body: CommandRequest): Promise<CommandSpec>;
+  /** Whether this caller may see and end a command that is there (`approver_foreign`). Throws RemoteError. */
+  access?(request: FastifyRequest, record: CommandRecord): void | Promise<void>;
+}
+
+const Params = Type.Object({ id: CommandID });
+/** What a boolean looks like in a query. */
+const Flag = Type.Optional(Type.Union([Type.Literal("0"), Type.Literal("1")]));
+const Offset = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
+const Stream = Type.Union([Type.Literal("stdout"), Type.Literal("stderr")]);
+const OutputQuery = Type.Object({
+  stream: Type.Optional(Stream),
+  offset: Offset,
+  /** Frames; of both streams, from `stdout` and `stderr` on, unless `stream` names one. */
+  follow: Flag,
+  stdout: Offset,
+  stderr: Offset,
+});
+
+export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (plain, options) => {
+  const app = plain.withTypeProvider<TypeBoxTypeProvider>();
+  const { commands } = options;
+
+  const find = async (request: FastifyRequest, id: string): Promise<Command> => {
+    const command = commands.get(id);
+    if (command === undefined) throw new RemoteError("command_unknown", `no command ${id}`);
+    await options.access?.(request, command.record());
+    return command;
+  };
+
+  /** The same request again is the same command: nothing is asked, nothing runs a second time. */
+  const obtain = async (request: FastifyRequest, body: CommandRequest): Promise<Command> => {
+    const fingerprint = fingerprintOfRequest(body);
+    const known = commands.get(body.commandID);
+    if (known === undefined) return commands.start({ ...(await options.admit(request, body)), fingerprint });
+    await options.access?.(request, known.record());
+    if (known.fingerprint === fingerprint) return known;
+    throw new RemoteError("command_conflict", `${body.commandID} is another command`);
+  };
+
+  app.post(
+    "/command",
+    {
+      schema: {
+        body: CommandRequest,
+        querystring: Type.Object({ follow: Flag }),
+        response: { 200: CommandRecord },
+      },
+    },
+    async (request, reply) => {
+      const command = await obtain(request, request.body);
+      if (request.query.follow === "1") {
+        reply.hijack();
+        command.follow(reply.raw);
+        return reply;
+      }
+      await command.started;
+      return command.record();
+    },
+  );
+
+  app.get("/command/:id", { schema: { params: Params, response: { 200: CommandRecord } } }, async (request) => {
+    return (await find(request, request.params.id)).record();
+  });
+
+  app.get("/command/:id/output", { schema: { params: Params, querystring: OutputQuery } }, async (request, reply) => {
+    const { stream, offset = 0, follow, stdout = 0, stderr = 0 } = request.query;
+    const command = await find(request, request.params.id);
+    if (follow === "1") {
+      reply.hijack();
+      const none = { stdout: Number.MAX_SAFE_INTEGER, stderr: Number.MAX_SAFE_INTEGER };
+      command.follow(reply.raw, stream === undefined ? { stdout, stderr } : { ...none, [stream]: offset });
+      return reply;
+    }
+    const output = await openOutput(command.logPath(stream ?? "stdout"), offset);
+    reply.header("content-type", "application/octet-stream");
+    reply.header("content-length", output.length);
+    return reply.send(output.stream);
+  });
+
+  app.post("/command/:id/cancel", { schema: { params: Params, response: { 200: CommandRecord } } }, async (request) => {
+    return (await find(request, request.params.id)).cancel("abort");
+  });
+};
