@@ -2,6 +2,7 @@
 // Names come from configuration and from hosts: whatever they hold, the result stays below its `<8 hex>` directory.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { printable } from "./printable.js";
 
 /** Longest file name that common file systems take, with room for multi-byte characters. */
 const SEGMENT_MAX = 120;
@@ -36,8 +37,7 @@ function segments(path: string): string[] {
 
 /** One harmless file name; undefined where nothing is left of it. */
 function segment(text: string): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f/\\]/g, "").slice(0, SEGMENT_MAX);
+  const clean = printable(text).replace(/[/\\]/g, "").slice(0, SEGMENT_MAX);
   // `.git`, `.opencode` and the like would mean something to OpenCode when it looks upwards from the anchor.
   if (/^\.+$/.test(clean) || clean === "") return undefined;
   return clean.startsWith(".") ? `_${clean}` : clean;

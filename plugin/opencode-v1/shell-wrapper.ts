@@ -1,5 +1,6 @@
 // The anchor's `shell`: OpenCode runs it for `!cmd` (`-c CMD`) and for a terminal (no arguments). It must not be named
 // bash, zsh or sh, or OpenCode would give it that shell's own arguments. Whatever happens, nothing runs on the laptop.
+import { printable } from "./printable.js";
 
 export interface WrapperOptions {
   /** The runtime that is there: the OpenCode binary (run as Bun), or node. */
@@ -41,9 +42,4 @@ exec ${runtime} ${quote(options.cliPath)} anchor-shell ${quote(options.record)} 
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "");
 }

@@ -17,15 +17,18 @@ export function planPatch(
   hunks: Hunk[],
   read: (path: string, purpose: "update" | "delete") => string,
 ): PlannedChange[] {
+  // A file that is named twice is changed twice, the second time as the first left it.
+  const changed = new Map<string, string>();
   return hunks.map((hunk) => {
     if (hunk.type === "add") return added(hunk.path, hunk.contents);
-    const before = read(hunk.path, hunk.type);
+    const before = changed.get(hunk.path) ?? read(hunk.path, hunk.type);
     const shown = splitMark(before).text;
     if (hunk.type === "delete") {
       const diff = fileDiff(hunk.path, shown, "");
       return { ...diff, type: "delete", path: hunk.path, text: "", additions: 0, deletions: shown.split("\n").length };
     }
     const after = applyChunks(hunk.path, before, hunk.chunks);
+    changed.set(hunk.movePath ?? hunk.path, after);
     return {
       ...fileDiff(hunk.path, shown, splitMark(after).text),
       type: hunk.movePath === undefined ? "update" : "move",

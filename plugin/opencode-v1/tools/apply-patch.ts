@@ -116,8 +116,11 @@ async function writeAll(
   changes: PlannedChange[],
   files: Map<string, CachedFile | Error>,
 ): Promise<void> {
+  const touched = new Set<string>();
+  // only the first step on a file finds the version that was read
   const tagOf = (path: string) => {
-    const file = files.get(path);
+    const file = touched.has(path) ? undefined : files.get(path);
+    touched.add(path);
     return file === undefined || file instanceof Error ? {} : { ifMatch: file.tag };
   };
   const steps: BatchStep[] = changes.flatMap((change): BatchStep[] => {

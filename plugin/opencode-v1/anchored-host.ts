@@ -1,0 +1,107 @@
+// One anchor's host, as the tools see it: the runner's session, made when first used, and what is known of the host.
+import { RemoteError } from "../../protocol/errors.js";
+import type { HostFacts, RunnerProvider, RunnerSession } from "../runner/runner.js";
+import type { AnchorRecord } from "./anchor.js";
+import { Asks } from "./asks.js";
+import { type LiveOutput, liveOutput } from "./live-output.js";
+import type { CallContext, OpencodeClient } from "./opencode-types.js";
+import { PathLocks } from "./path-locks.js";
+import { ReadCache } from "./read-cache.js";
+import type { SavedOutput } from "./saved-output.js";
+import type { OutputLimits } from "./tools/descriptions.js";
+import type { ToolHost } from "./tools/tool-host.js";
+
+export interface AnchoredHostOptions {
+  /** Undefined: the anchor is broken, and `reason` says why. */
+  record?: AnchorRecord;
+  reason?: string;
+  /** Local directory that OpenCode works in. */
+  anchor: string;
+  /** Throws where the configuration is wrong; called at the first use. */
+  runner(): Promise<RunnerProvider>;
+  client: OpencodeClient;
+  saved: SavedOutput;
+  limits(): OutputLimits;
+}
+
+/** How long a model's turn waits for news of a host that was known before, milliseconds. */
+const REFRESH_MS = 5000;
+
+export class AnchoredHost implements ToolHost {
+  readonly name: string;
+  readonly anchor: string;
+  readonly asks: Asks;
+  readonly cache = new ReadCache();
+  readonly locks = new PathLocks();
+  readonly saved: SavedOutput;
+  readonly #options: AnchoredHostOptions;
+  #session: Promise<RunnerSession> | undefined;
+  #facts: HostFacts | undefined;
+
+  constructor(options: AnchoredHostOptions) {
+    this.#options = options;
+    this.name = options.record?.host ?? "of this anchor";
+    this.anchor = options.record?.anchor ?? options.anchor;
+    this.asks = new Asks(this.name);
+    this.saved = options.saved;
+  }
+
+  /** As the user named it. */
+  get directory(): string {
+    return this.#options.record?.directory ?? "unknown";
+  }
+
+  get known(): HostFacts | undefined {
+    return this.#facts;
+  }
+
+  limits(): OutputLimits {
+    return this.#options.limits();
+  }
+
+  session(): Promise<RunnerSession> {
+    this.#session ??= this.#create().catch((error: unknown) => {
+      this.#session = undefined;
+      throw error;
+    });
+    return this.#session;
+  }
+
+  async facts(signal?: AbortSignal): Promise<HostFacts> {
+    return this.#facts ?? (await this.#describe(signal));
+  }
+
+  /** News of the host; where it does not answer in time, what was known before. Throws where nothing was. */
+  async refresh(): Promise<HostFacts> {
+    if (!this.#facts) return await this.#describe();
+    const before = this.#facts;
+    return await this.#describe(AbortSignal.timeout(REFRESH_MS)).catch(() => before);
+  }
+
+  live(context: CallContext): LiveOutput {
+    return liveOutput(this.#options.client, context);
+  }
+
+  async close(): Promise<void> {
+    const session = await this.#session?.catch(() => undefined);
+    await session?.close();
+  }
+
+  async #describe(signal?: AbortSignal): Promise<HostFacts> {
+    const session = await this.session();
+    this.#facts = await session.describe(signal);
+    return this.#facts;
+  }
+
+  async #create(): Promise<RunnerSession> {
+    const { record, reason } = this.#options;
+    if (!record) {
+      throw new RemoteError("config_invalid", reason ?? "the anchor cannot be read", {
+        hint: "open the host again: opencode-remote-ssh open HOST:PATH",
+      });
+    }
+    const runner = await this.#options.runner();
+    const { host, directory, workspaceID } = record;
+    return await runner.createSession({ host, directory, workspaceID, name: `${host}:${directory}` });
+  }
+}

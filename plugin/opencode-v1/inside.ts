@@ -1,0 +1,114 @@
+// The plugin in an anchor: the tools act on the host, the model is told so, and what would act on the laptop is refused.
+import type { Config, Hooks } from "@opencode-ai/plugin";
+import type { AnchoredHost } from "./anchored-host.js";
+import type { LooseEvent, OpencodeClient } from "./opencode-types.js";
+import { type PromptPart, partsForHost } from "./prompt-files.js";
+import { directoryAnswer, textAnswer } from "./read-text.js";
+import { resolveRemote } from "./remote-path.js";
+import { systemForHost } from "./system-prompt.js";
+import { createApplyPatchTool } from "./tools/apply-patch.js";
+import { createBashTool } from "./tools/bash.js";
+import type { OutputLimits } from "./tools/descriptions.js";
+import { createEditTool } from "./tools/edit.js";
+import { createGlobTool } from "./tools/glob.js";
+import { createGrepTool } from "./tools/grep.js";
+import { createReadTool } from "./tools/read.js";
+import { createWriteTool } from "./tools/write.js";
+
+/** Built-in tools, now or in releases before, that would read or run something on the laptop. */
+const LAPTOP_TOOLS = new Set(["lsp", "list", "patch", "multiedit"]);
+
+export interface InsideOptions {
+  host: AnchoredHost;
+  client: OpencodeClient;
+  /** Local paths of the anchor, as OpenCode may spell them. */
+  anchors: string[];
+  /** Takes what the user's configuration says about output. */
+  setLimits(limits: Pick<OutputLimits, "maxLines" | "maxBytes">): void;
+  dispose(): Promise<void>;
+}
+
+export function insideHooks(options: InsideOptions): Hooks {
+  const { host, client } = options;
+  const anchors = [...new Set(options.anchors)].sort((left, right) => right.length - left.length);
+  return {
+    dispose: options.dispose,
+    async config(config) {
+      options.setLimits(outputLimits(config));
+    },
+    async event({ event }) {
+      host.asks.handle(event as unknown as LooseEvent);
+    },
+    tool: {
+      bash: createBashTool(host),
+      read: createReadTool(host),
+      write: createWriteTool(host),
+      edit: createEditTool(host),
+      apply_patch: createApplyPatchTool(host),
+      glob: createGlobTool(host),
+      grep: createGrepTool(host),
+    },
+    async "tool.execute.before"({ tool }) {
+      if (!LAPTOP_TOOLS.has(tool)) return;
+      throw new Error(
+        `The tool ${tool} works on the user's own machine; this session works on ${host.name}. Nothing was done.`,
+      );
+    },
+    async "tool.execute.after"({ tool }, output) {
+      if (tool === "skill")
+        output.output += "\n\n(Files of this skill lie on the user's own machine, not on the host.)";
+    },
+    async "experimental.chat.system.transform"(_input, output) {
+      const place = { host: host.name, directory: host.directory, anchors };
+      const system = await host.refresh().then(
+        (facts) => systemForHost(output.system, { ...place, facts }),
+        (error: Error) => systemForHost(output.system, { ...place, failure: error.message }),
+      );
+      output.system.splice(0, output.system.length, ...system);
+    },
+    async "chat.message"({ sessionID }, output) {
+      const parts = output.parts as unknown as PromptPart[];
+      if (!parts.some((part) => part.synthetic || part.url?.startsWith("file:"))) return;
+      const replaced = await partsForHost(parts, {
+        anchors,
+        byModel: await isSubagent(client, sessionID),
+        toHost: (path) => hostPath(host, anchors, path),
+        read: (path) => readText(host, path, sessionID),
+      });
+      parts.splice(0, parts.length, ...replaced);
+    },
+  };
+}
+
+/** Our own answers are cut as the built-ins cut theirs; OpenCode's cut behind them (with a file on the laptop) never comes to it. */
+function outputLimits(config: Config): Pick<OutputLimits, "maxLines" | "maxBytes"> {
+  const loose = config as { tool_output?: { max_lines?: number; max_bytes?: number } };
+  const limits = {
+    maxLines: loose.tool_output?.max_lines ?? 2000,
+    maxBytes: loose.tool_output?.max_bytes ?? 50 * 1024,
+  };
+  // line numbers, headings and notes come on top
+  loose.tool_output = { max_lines: limits.maxLines + 100, max_bytes: limits.maxBytes + 24 * 1024 };
+  return limits;
+}
+
+/** Where it cannot be told the safe answer is yes: nothing of the laptop is given away. */
+async function isSubagent(client: OpencodeClient, sessionID: string): Promise<boolean> {
+  const { data } = await client.session.get({ path: { id: sessionID } }).catch(() => ({ data: undefined }));
+  return data === undefined || data.parentID !== undefined;
+}
+
+function hostPath(host: AnchoredHost, anchors: string[], path: string): string {
+  const facts = host.known;
+  const directory = facts?.directory ?? host.directory;
+  const anchor = anchors.find((candidate) => path === candidate || path.startsWith(`${candidate}/`)) ?? host.anchor;
+  return resolveRemote(path, { directory, home: facts?.home ?? "/", anchor });
+}
+
+async function readText(host: AnchoredHost, path: string, sessionID: string): Promise<string> {
+  const session = await host.session();
+  const view = await session.view(path, { sessionID });
+  if (view.type === "text") return textAnswer(path, view, 1).output;
+  if (view.type === "directory") return directoryAnswer(path, view, 1).output;
+  throw new Error(`Cannot read binary file: ${path}`);
+}
