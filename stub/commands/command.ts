@@ -279,6 +279,7 @@ export class RunningCommand implements Command {
       stderr: Math.max(end.stderr, record.output.stderr),
     };
     record.pending = end.pending;
+    record.survivors = end.survivors;
     if (first) this.#answer();
   }
 
