@@ -1,9 +1,21 @@
 // The composition root of the laptop's side: config -> resolveHost -> transport -> link -> client -> runner,
 // with one SSH connection per host and process. The CLI and the OpenCode plugin both start here.
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { bundledStub } from "./bootstrap/manifest.js";
+import { configuredHosts, parseConfig } from "./config/parse-config.js";
+import { type ResolveOptions, resolveHost, sshConfigAliases } from "./config/resolve-host.js";
+import type { PluginConfig } from "./config/schema.js";
+import { type ApproverKey, loadApprover } from "./laptop/approver-key.js";
+import { HostsFile } from "./laptop/hosts-file.js";
+import { type StatePaths, statePaths } from "./laptop/state-directory.js";
 import type { RunnerProvider } from "./runner/runner.js";
+import { createSshRunner } from "./runner/ssh/provider.js";
+import { type StopOptions, stopStub } from "./runner/ssh/stop-stub.js";
+import { openTransport } from "./ssh/ssh2/open.js";
 import type { ResolvedHost } from "./ssh/transport.js";
-import type { StubClient } from "./stub-client/client.js";
-import type { StubLink } from "./tunnel/link.js";
+import { StubClient } from "./stub-client/client.js";
+import { SshLink } from "./tunnel/ssh-link.js";
 
 export interface RemoteOptions {
   /** The options of the plugin's entry in opencode.json, as written; undefined: none. Wrong ones throw `config_invalid`. */
@@ -14,6 +26,8 @@ export interface RemoteOptions {
   bundleDirectory: string;
   /** -F, -i and -p of the command line: they win over config and ssh_config. */
   overrides?: { sshConfigFile?: string; identityFile?: string; port?: number };
+  /** For people: a state file was set aside, and the like. */
+  onNotice?: (text: string) => void;
   /** Asks a person for a key's passphrase; only the CLI on a terminal has one. */
   askPassphrase?: (identityFile: string) => Promise<string | undefined>;
 }
@@ -35,15 +49,184 @@ export interface Remote {
   /** A name, an alias, or `user@host[:port]`. Throws `host_unknown`, `identity_unreadable`… without a connection. */
   resolve(name: string): Promise<ResolvedHost>;
   /** The one link of this host in this process; lazy: nothing connects before its first use. */
-  link(name: string): Promise<StubLink>;
+  link(name: string): Promise<SshLink>;
   /** The typed client over that link. */
   client(name: string): Promise<StubClient>;
   /** This installation's approver: the key's id. Makes the key at the first call. */
   approverID(): Promise<string>;
   /** `wrk_…`, the same for the same installation, host and directory. */
   workspaceID(host: string, directory: string | null): Promise<string>;
+  /** The configuration, checked. */
+  config(): Promise<PluginConfig>;
+  /** Where this installation keeps its state. */
+  readonly state: StatePaths;
+  /** The directory last worked in on this host, as the user named it. */
+  lastDirectory(name: string): Promise<string | undefined>;
+  rememberDirectory(name: string, directory: string): Promise<void>;
+  /** Ends the stub of a host; see `stopStub`. */
+  stop(name: string, options: StopOptions): Promise<number | null>;
   /** Ends the connections; commands on the hosts go on. Idempotent. */
   close(): Promise<void>;
 }
 
-export type CreateRemote = (options: RemoteOptions) => Remote;
+export function createRemote(options: RemoteOptions): Remote {
+  return new ComposedRemote(options);
+}
+
+interface Connected {
+  host: ResolvedHost;
+  link: SshLink;
+  client: StubClient;
+}
+
+class ComposedRemote implements Remote {
+  readonly runner: RunnerProvider;
+  readonly state: StatePaths;
+  readonly #options: RemoteOptions;
+  readonly #home: string;
+  readonly #hostsFile: HostsFile;
+  readonly #connected = new Map<string, Connected>();
+  #parsed: PluginConfig | undefined;
+  #key: Promise<ApproverKey> | undefined;
+
+  constructor(options: RemoteOptions) {
+    this.#options = options;
+    this.#home = options.env.HOME ?? homedir();
+    this.state = statePaths(options.env, this.#home);
+    this.#hostsFile = new HostsFile(this.state, options.onNotice);
+    this.runner = createSshRunner({
+      validateHost: async (name) => {
+        await this.resolve(name);
+      },
+      open: async (name) => {
+        const { client, host } = await this.#connect(name);
+        return { client, env: host.env, init: host.init, readRoots: host.readRoots };
+      },
+    });
+  }
+
+  async config(): Promise<PluginConfig> {
+    return this.#config();
+  }
+
+  async hosts(): Promise<HostSummary[]> {
+    const configured = configuredHosts(this.#config()).map(({ host }): HostSummary => {
+      const { name, aliases, labels, directory } = host;
+      return { name, aliases, labels, directory, source: "config" };
+    });
+    const taken = new Set(configured.flatMap(({ name, aliases }) => [name, ...aliases]));
+    const further = sshConfigAliases(this.#resolveOptions()).filter((alias) => !taken.has(alias));
+    return [
+      ...configured,
+      ...further.map((name): HostSummary => {
+        return { name, aliases: [], labels: [], directory: undefined, source: "ssh_config" };
+      }),
+    ];
+  }
+
+  async resolve(name: string): Promise<ResolvedHost> {
+    return resolveHost(name, this.#resolveOptions());
+  }
+
+  async link(name: string): Promise<SshLink> {
+    return (await this.#connect(name)).link;
+  }
+
+  async client(name: string): Promise<StubClient> {
+    return (await this.#connect(name)).client;
+  }
+
+  async approverID(): Promise<string> {
+    return (await this.#approver()).keyID;
+  }
+
+  async workspaceID(host: string, directory: string | null): Promise<string> {
+    const { name } = await this.resolve(host);
+    const text = [await this.approverID(), name, directory ?? ""].join("\0");
+    return `wrk_${createHash("sha256").update(text).digest("hex")}`;
+  }
+
+  async lastDirectory(name: string): Promise<string | undefined> {
+    return (await this.#hostsFile.get((await this.resolve(name)).name))?.lastDirectory;
+  }
+
+  async rememberDirectory(name: string, directory: string): Promise<void> {
+    const host = await this.resolve(name);
+    await this.#hostsFile.update(host.name, (known) => ({ ...known, lastDirectory: directory }));
+  }
+
+  async stop(name: string, options: StopOptions): Promise<number | null> {
+    const { connectTimeoutMs, keepaliveMs, healthTimeoutMs } = this.#config().tunnel;
+    const { askPassphrase, bundleDirectory } = this.#options;
+    const host = await this.resolve(name);
+    const transport = await openTransport(host, {
+      signal: options.signal,
+      connectTimeoutMs,
+      keepaliveMs,
+      askPassphrase,
+    });
+    try {
+      return await stopStub(transport, host.installRoot, bundledStub(bundleDirectory), healthTimeoutMs, options);
+    } finally {
+      await transport.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#connected.values()];
+    this.#connected.clear();
+    await Promise.all(
+      all.map(async ({ client, link }) => {
+        await client.close();
+        await link.close();
+      }),
+    );
+  }
+
+  #config(): PluginConfig {
+    this.#parsed ??= parseConfig(this.#options.config);
+    return this.#parsed;
+  }
+
+  #resolveOptions(): ResolveOptions {
+    const { sshConfigFile, identityFile, port } = this.#options.overrides ?? {};
+    return {
+      config: this.#config(),
+      home: this.#home,
+      env: this.#options.env,
+      overrides: { identityFile, port },
+      ...(sshConfigFile === undefined ? {} : { sshConfigFile }),
+    };
+  }
+
+  #approver(): Promise<ApproverKey> {
+    this.#key ??= loadApprover(this.state, this.#options.onNotice).catch((error) => {
+      this.#key = undefined;
+      throw error;
+    });
+    return this.#key;
+  }
+
+  /** Opens no connection yet. */
+  async #connect(name: string): Promise<Connected> {
+    const host = await this.resolve(name);
+    const key = await this.#approver();
+    const existing = this.#connected.get(host.name);
+    if (existing !== undefined) return existing;
+    const { connectTimeoutMs, keepaliveMs, healthTimeoutMs } = this.#config().tunnel;
+    const { askPassphrase, bundleDirectory } = this.#options;
+    const link = new SshLink({
+      host,
+      open: openTransport,
+      connectTimeoutMs,
+      keepaliveMs,
+      healthTimeoutMs,
+      hosts: this.#hostsFile,
+      stub: () => bundledStub(bundleDirectory),
+      ...(askPassphrase === undefined ? {} : { askPassphrase }),
+    });
+    const connected = { host, link, client: new StubClient(link, key) };
+    this.#connected.set(host.name, connected);
+    return connected;
+  }
+}
