@@ -63,7 +63,7 @@ export class SshConfig {
     }
     return {
       first: (key) => found.get(key)?.[0],
-      all: (key) => (key === "identityfile" ? (values.get(key) ?? []).flat() : (found.get(key) ?? [])),
+      all: (key) => (key === "identityfile" ? [...new Set((values.get(key) ?? []).flat())] : (found.get(key) ?? [])),
     };
   }
 

@@ -77,11 +77,9 @@ export function checkHostKey(known: KnownHosts, host: LookUp, key: Buffer): Host
 
 /** Types of the keys that are known for it, for the order in which to ask for them. */
 export function knownKeyTypes(known: KnownHosts, host: LookUp): string[] {
-  for (const name of lookUpNames(host)) {
-    const types = known.entries.filter((entry) => !entry.revoked && entry.matches(name)).map((entry) => entry.type);
-    if (types.length > 0) return [...new Set(types)];
-  }
-  return [];
+  const name = lookUpNames(host)[0] ?? "";
+  const types = known.entries.filter((entry) => !entry.revoked && entry.matches(name)).map((entry) => entry.type);
+  return [...new Set(types)];
 }
 
 function lookUp(known: KnownHosts, name: string, key: Buffer, seen: string): HostKeyVerdict {
