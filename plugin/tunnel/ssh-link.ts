@@ -244,8 +244,6 @@ export class SshLink implements StubLink {
     this.#target = { identity, root, way };
     this.#report = { ...what, way, root, timings };
     this.#spare = stream === undefined ? undefined : { stream, since: Date.now() };
-    // An error of a stream that nobody has taken yet is no news; takeSpare sees that it is gone.
-    stream?.on("error", ignore);
     this.#memory.remember(this.#target, stub?.sha256 ?? "", isNew, this.#note);
   }
 
@@ -279,11 +277,9 @@ export class SshLink implements StubLink {
     const spare = this.#spare;
     this.#spare = undefined;
     if (spare === undefined) return undefined;
-    spare.stream.off("error", ignore);
     if (!spare.stream.destroyed && !spare.stream.readableEnded && Date.now() - spare.since < SPARE_STREAM_MS) {
       return spare.stream;
     }
-    spare.stream.on("error", ignore);
     spare.stream.destroy();
     return undefined;
   }

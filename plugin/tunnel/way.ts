@@ -21,17 +21,24 @@ export interface WayTarget {
 /** A stream that may be given the token. Throws `channel_refused`, `impostor`, `stub_missing`, `stub_unhealthy`… */
 export async function openWay(transport: Transport, way: Way, target: WayTarget, signal: AbortSignal): Promise<Duplex> {
   const { identity, root } = target;
-  if (way === "tcp") {
-    const stream = await transport.openTcp(identity.port, signal);
-    await prove(stream, identity, identity.port, signal);
-    return stream;
-  }
-  const stream =
-    way === "socket"
-      ? await transport.openSocket(identity.socket, signal)
-      : await attach(transport, root, identity.socket, signal);
-  if (!isWithin(identity.socket, root)) await prove(stream, identity, 0, signal);
+  const stream = await openRaw(transport, way, target, signal);
+  // Whoever uses it hears of an error by its own listener; between two users there may be none.
+  stream.on("error", ignore);
+  if (way === "tcp") await prove(stream, identity, identity.port, signal);
+  else if (!isWithin(identity.socket, root)) await prove(stream, identity, 0, signal);
   return stream;
+}
+
+function openRaw(transport: Transport, way: Way, target: WayTarget, signal: AbortSignal): Promise<Duplex> {
+  const { identity, root } = target;
+  switch (way) {
+    case "tcp":
+      return transport.openTcp(identity.port, signal);
+    case "socket":
+      return transport.openSocket(identity.socket, signal);
+    case "attach":
+      return attach(transport, root, identity.socket, signal);
+  }
 }
 
 /**
@@ -56,7 +63,6 @@ export async function findWay(
   throw last;
 }
 
-/** The remembered way first, then the others as ever. */
-export function waysFrom(first: Way): Way[] {
-  return [first, ...WAYS.filter((way) => way !== first)];
+function ignore(): void {
+  // The stream is gone; its next user sees that.
 }

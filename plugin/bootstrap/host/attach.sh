@@ -4,6 +4,8 @@
 main() {
   find_root
   [ -x "$binary" ] || fail stub_missing "no stub is installed in $root"
+  # Said before the other side counts on the stream, so that it looks for a stub that ended.
+  stub_lives || fail stub_missing "the stub does not run"
   say ready yes
   exec "$binary" attach --socket "$socket"
 }

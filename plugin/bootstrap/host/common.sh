@@ -58,6 +58,10 @@ make_root() { # ours alone: 0700, and never a directory of somebody else
   done
 }
 
+free_of() { # -k or -i, DIRECTORY: free KiB or inodes there; prints nothing where df does not say
+  LC_ALL=C df -P "$1" "$2" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p'
+}
+
 process_state() { # PID: "STATE STARTTIME" from /proc; a name with blanks or brackets does not matter
   sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 1,20
 }

@@ -42,8 +42,8 @@ main() {
   say home "$HOME"
   emit uid id -u
   say address_space "$(ulimit -v 2>/dev/null)"
-  say free_kib "$(df -Pk "$(nearest)" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\) *[0-9]*% .*/\1/p')"
-  say free_inodes "$(df -Pi "$(nearest)" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\) *[0-9]*% .*/\1/p')"
+  say free_kib "$(free_of -k "$(nearest)")"
+  say free_inodes "$(free_of -i "$(nearest)")"
   emit binary judge_binary
   emit running judge_running
   if stub_lives; then

@@ -36,7 +36,7 @@ fail_start() { # CODE MESSAGE
 launch() {
   output=$root/run/.launch-$nonce
   # The user's own umask: it is the one that commands shall have.
-  (umask "$login_umask" && cd / && exec "$binary" --daemonize) </dev/null >"$output" 2>&1
+  (umask "$login_umask" && cd / && exec "$binary" --daemonize --install-root "$root") </dev/null >"$output" 2>&1
   launched=$?
   said=$(sed -n '1{s/^error [A-Za-z_]*: //;p;}' "$output" 2>/dev/null)
   said=${said:-the launcher ended with status $launched}

@@ -17,25 +17,21 @@ check_host() {
   esac
 }
 
-free_of() { # -k or -i: free KiB or inodes of the install root, nothing where df does not say
-  df -P "$1" "$root" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\) *[0-9]*% .*/\1/p'
-}
-
 check_space() {
-  free=$(free_of -k)
+  free=$(free_of -k "$root")
   if [ -n "$free" ] && [ "$free" -lt "$need_kib" ]; then
     fail no_space "$root has $((free / 1024)) MiB free, $((need_kib / 1024)) MiB are needed"
   fi
-  free=$(free_of -i)
-  # A file system without a fixed table of inodes says 0 of 0.
-  if [ -n "$free" ] && [ "$free" -lt 64 ] && [ "$(df -P -i "$root" 2>/dev/null | sed -n '$s/^[^ ]* *\([0-9]*\).*/\1/p')" != 0 ]; then
+  free=$(free_of -i "$root")
+  # A file system that makes inodes as it needs them says `-` in place of a percentage, and is not asked.
+  if [ -n "$free" ] && [ "$free" -lt 64 ]; then
     fail no_inodes "$root has $free free inodes, 64 are needed"
   fi
 }
 
 check_exec() {
   trial=$root/bin/.trial-$nonce
-  printf '#!/bin/sh\nexit 0\n' >"$trial" 2>/dev/null || { rm -f "$trial"; fail no_space "cannot write in $root/bin"; }
+  printf '#!/bin/sh\nexit 0\n' >"$trial" 2>/dev/null || { rm -f "$trial"; fail no_space "cannot write in $root/bin: the disk or a quota is full"; }
   chmod 700 "$trial"
   "$trial" >/dev/null 2>&1 </dev/null
   ran=$?
@@ -59,7 +55,7 @@ main() {
   written=$?
   got=$(wc -c <"$temporary" | tr -d ' ')
   if [ "$written" -ne 0 ]; then
-    free=$(free_of -k)
+    free=$(free_of -k "$root")
     rm -f "$temporary"
     [ "${free:-0}" -lt 1024 ] && fail no_space "the file system of $root is full: $got of $size bytes written"
     fail install_failed "writing to $root/bin failed after $got of $size bytes (a quota?)"
