@@ -4,12 +4,13 @@ import type { PluginInput, WorkspaceAdapter, WorkspaceInfo } from "@opencode-ai/
 import { type Static, Type } from "typebox";
 import Value from "typebox/value";
 import { RemoteError } from "../../protocol/errors.js";
-import type { HostSummary, Remote } from "../compose.js";
+import type { HostSummary } from "../compose.js";
 import { type PrepareAnchorOptions, prepareAnchor } from "./anchor.js";
 import { printable } from "./printable.js";
+import type { PluginRemote } from "./shared-remotes.js";
 
 export interface AdapterOptions extends Pick<PrepareAnchorOptions, "stateDir" | "execPath" | "cliPath" | "plugin"> {
-  remote(): Promise<Remote>;
+  remote(): Promise<PluginRemote>;
 }
 
 /** A workspace's `extra`. */
@@ -59,8 +60,9 @@ function adapter(
     description,
     async configure(info) {
       const extra = parseExtra(info.extra);
-      const host = fixed ?? (await choose(await options.remote(), extra));
-      const directory = extra.directory ?? host.directory;
+      const remote = await options.remote();
+      const host = fixed ?? (await choose(remote, extra));
+      const directory = extra.directory ?? host.directory ?? (await remote.lastDirectory(host.name));
       if (directory === undefined) {
         throw new RemoteError("directory_required", `no directory is configured for ${host.name}`);
       }
@@ -78,6 +80,7 @@ function adapter(
       const remote = await options.remote();
       await using session = disposable(await remote.runner.createSession({ host, directory, workspaceID }));
       await session.value.describe();
+      await remote.rememberDirectory(host, directory);
     },
     // The anchor stays: its conversations can still be read. What runs on the host is ended by `stop` there.
     async remove() {
@@ -106,7 +109,7 @@ function placeOf(info: WorkspaceInfo): { host: string; directory: string } {
   return { host, directory };
 }
 
-async function choose(remote: Remote, extra: Extra): Promise<HostSummary> {
+async function choose(remote: PluginRemote, extra: Extra): Promise<HostSummary> {
   const hosts = await remote.hosts();
   const wanted = extra.host;
   if (wanted !== undefined) {

@@ -3,19 +3,19 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hooks, Plugin, PluginInput } from "@opencode-ai/plugin";
-import type { Remote } from "../compose.js";
 import { registerAdapters } from "./adapters.js";
 import { findAnchor } from "./anchor.js";
 import { AnchoredHost } from "./anchored-host.js";
 import { insideHooks } from "./inside.js";
 import { SavedOutput } from "./saved-output.js";
+import { type PluginRemote, type RemoteLease, SharedRemotes } from "./shared-remotes.js";
 import type { OutputLimits } from "./tools/descriptions.js";
 
 export interface ServerPartOptions {
   /** `$XDG_STATE_HOME/opencode-remote-ssh`. */
   stateDir: string;
-  /** Opens no connection. Throws `config_invalid` for wrong options of the plugin's entry. */
-  createRemote(options: unknown): Remote;
+  /** Opens no connection. Its calls throw `config_invalid` for wrong options of the plugin's entry. */
+  createRemote(options: unknown): PluginRemote;
   /** What runs our CLI from the anchor's shell wrapper. */
   execPath: string;
   cliPath: string;
@@ -26,8 +26,9 @@ export interface ServerPartOptions {
 }
 
 export function createServerPart(options: ServerPartOptions): Plugin {
+  const remotes = new SharedRemotes(options.createRemote);
   return async (input, pluginOptions) => {
-    const remote = lazyRemote(() => options.createRemote(pluginOptions));
+    const remote = remotes.lease(pluginOptions);
     if (typeof input.experimental_workspace?.register === "function") {
       await registerAdapters(input, {
         stateDir: options.stateDir,
@@ -47,7 +48,7 @@ async function inside(
   options: ServerPartOptions,
   input: PluginInput,
   found: Pick<ConstructorParameters<typeof AnchoredHost>[0], "record" | "reason">,
-  remote: LazyRemote,
+  remote: RemoteLease,
 ): Promise<Hooks> {
   let limits: Pick<OutputLimits, "maxLines" | "maxBytes"> = { maxLines: 2000, maxBytes: 50 * 1024 };
   const host = new AnchoredHost({
@@ -71,23 +72,4 @@ async function inside(
       await remote.close();
     },
   });
-}
-
-interface LazyRemote {
-  get(): Promise<Remote>;
-  close(): Promise<void>;
-}
-
-/** Made at the first use, so that wrong options fail the calls that need them and not OpenCode's start. */
-function lazyRemote(create: () => Remote): LazyRemote {
-  let remote: Remote | undefined;
-  return {
-    async get() {
-      remote ??= create();
-      return remote;
-    },
-    async close() {
-      await remote?.close();
-    },
-  };
 }
