@@ -15,8 +15,8 @@ const outDir = resolve(values.out ?? join(root, "dist"));
 let entry = resolve(values["stub-entry"] ?? join(root, "stub/main.ts"));
 const log = consoleLog();
 if (!existsSync(entry)) {
-  log.warn(`${entry} is not there: the stub is test/binary/stand-in.ts`);
-  entry = join(root, "test/binary/stand-in.ts");
+  log.warn(`${entry} is not there: the stub is test/binary/fixtures/stand-in.ts`);
+  entry = join(root, "test/binary/fixtures/stand-in.ts");
 }
 
 await withBuildLock(join(root, ".cache"), async () => {

@@ -87,8 +87,7 @@ void daemonize_and_execute(const char *log_file, int in_use, char **arguments, c
   ssize_t got;
   while ((got = read(report[0], &error, sizeof error)) < 0 && errno == EINTR) continue;
   if (got != 0) {
-    if (error == EACCES || error == EPERM) fail(EXIT_NOEXEC, "the host refuses to execute %s", arguments[0]);
-    fail(EXIT_INSTALL_FAILED, "cannot execute %s: %s", arguments[0], strerror(error));
+    fail_executing(arguments[0], error);
   }
   _exit(0);
 }

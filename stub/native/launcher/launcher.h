@@ -76,6 +76,7 @@ void make_private_directory(const char *path);
 void check_address_space(void);
 void check_room(const char *directory, const struct container *container);
 _Noreturn void fail_writing(const char *path, int error);
+_Noreturn void fail_executing(const char *stub, int error);
 
 // unpack.c: returns a descriptor whose shared lock says that the unpack directory is in use.
 int unpack(const struct container *container, const char *root, bool deep, char directory[PATH_MAX]);

@@ -70,10 +70,7 @@ static _Noreturn void become_stub(struct command_line *line) {
     daemonize_and_execute(log_file, in_use, line->arguments, environment);
   }
   execve(stub, line->arguments, environment);
-  if (errno == EACCES || errno == EPERM)
-    fail(EXIT_NOEXEC, "the host refuses to execute files in %s: set installRoot to another directory", directory);
-  if (errno == ENOEXEC) fail(EXIT_PLATFORM, "this host cannot execute %s", stub);
-  fail(EXIT_INSTALL_FAILED, "cannot execute %s: %s", stub, strerror(errno));
+  fail_executing(stub, errno);
 }
 
 int main(int count, char **arguments) {

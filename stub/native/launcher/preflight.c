@@ -1,4 +1,4 @@
-// What must be there before 110 MB are written, and what a failed write means.
+// What must be there before 110 MB are written, and what a failed write or execution means.
 #include "launcher.h"
 
 #include <errno.h>
@@ -53,4 +53,11 @@ void fail_writing(const char *path, int error) {
   }
   if (error == EFBIG) fail(EXIT_INSTALL_FAILED, "%s: the size of files is limited (ulimit -f)", path);
   fail(EXIT_INSTALL_FAILED, "%s: %s", path, strerror(error));
+}
+
+void fail_executing(const char *stub, int error) {
+  if (error == EACCES || error == EPERM)
+    fail(EXIT_NOEXEC, "the host refuses to execute %s: set installRoot to another directory", stub);
+  if (error == ENOEXEC) fail(EXIT_PLATFORM, "this host cannot execute %s", stub);
+  fail(EXIT_INSTALL_FAILED, "cannot execute %s: %s", stub, strerror(error));
 }
