@@ -15,10 +15,14 @@ export interface PromptPlace {
   failure?: string;
 }
 
+/** Tells a text that is done already: two copies of the plugin may be loaded. */
+const HOST_LINE = "  Host: ";
+
 /** The system texts for the host; applied twice they stay the same. */
 export function systemForHost(system: string[], place: PromptPlace): string[] {
   const directory = place.facts?.directory ?? place.directory;
   return system.map((text) => {
+    if (text.includes(HOST_LINE)) return text;
     const shown = withoutLaptop(text, place.anchors, directory);
     return shown.replace(/<env>\n([\s\S]*?)<\/env>/, (_, lines: string) => {
       const date = /^\s*Today's date:.*$/m.exec(lines)?.[0];
@@ -34,7 +38,7 @@ function environment(place: PromptPlace, directory: string, date: string | undef
     "<env>",
     `  Working directory: ${printable(directory)}`,
     `  Workspace root folder: ${printable(directory)}`,
-    `  Host: ${printable(at)}, over SSH: every file and every command of your tools is there, none on the user's own machine`,
+    `${HOST_LINE}${printable(at)}, over SSH: every file and every command of your tools is there, none on the user's own machine`,
     `  Platform: ${printable(facts?.platform ?? "linux")}`,
     ...(date ? [date] : []),
     ...(place.failure ? [`  The host cannot be used at the moment: ${printable(place.failure)}`] : []),
@@ -54,7 +58,7 @@ function instructions(place: PromptPlace): string {
 
 function withoutLaptop(text: string, anchors: string[], directory: string): string {
   let shown = text;
-  for (const anchor of anchors) shown = shown.replaceAll(anchor, directory);
+  for (const anchor of anchors) shown = shown.replaceAll(anchor, () => directory);
   return shown
     .replace(/^Instructions from: (?:\/|[A-Za-z]:\\).*\/([^/\n]+)$/gm, (line, name: string) =>
       line.startsWith(`Instructions from: ${directory}/`) ? line : `Instructions from: the user's own ${name}`,

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { RunnerAsk } from "../runner/runner.js";
+import { Asks } from "./asks.js";
+import type { CallContext } from "./opencode-types.js";
+
+const ask: RunnerAsk = { permissionID: "per_0123456789", path: "/etc/app/secret.conf", access: "read", reason: "read" };
+
+/** OpenCode's side: `answer` is called with the prompt and emits what OpenCode would. */
+function context(answer: (request: Record<string, unknown>) => Promise<void>): CallContext {
+  return { ask: answer } as unknown as CallContext;
+}
+
+function asked(asks: Asks, request: Record<string, unknown>, id: string): void {
+  asks.handle({ type: "permission.asked", properties: { ...request, id, sessionID: "ses_1" } });
+}
+
+function replied(asks: Asks, id: string, reply: string): void {
+  asks.handle({ type: "permission.replied", properties: { sessionID: "ses_1", requestID: id, reply } });
+}
+
+describe("the host's question as OpenCode's prompt", () => {
+  it("names the directory, and lets OpenCode remember nothing", async () => {
+    const asks = new Asks("prod");
+    let seen: unknown;
+    const call = asks.forCall(
+      context(async (request) => {
+        seen = request;
+      }),
+      "file",
+    );
+    expect(await call.onAsk(ask, new AbortController().signal)).toEqual({ reply: "once" });
+    expect(seen).toMatchObject({
+      permission: "external_directory",
+      patterns: ["/etc/app/*"],
+      always: [],
+      metadata: { filepath: "/etc/app/secret.conf", parentDir: "/etc/app", access: "read", host: "prod" },
+    });
+  });
+
+  it("tells once from always by the event, also when that comes after the prompt is gone", async () => {
+    for (const reply of ["once", "always"] as const) {
+      for (const late of [false, true]) {
+        const asks = new Asks("prod");
+        const call = asks.forCall(
+          context(async (request) => {
+            asked(asks, request, "per_oc");
+            if (late) setTimeout(() => replied(asks, "per_oc", reply), 20);
+            else replied(asks, "per_oc", reply);
+          }),
+          "file",
+        );
+        expect(await call.onAsk(ask, new AbortController().signal)).toEqual({ reply });
+      }
+    }
+  });
+
+  it("keeps two questions apart whose answers come crosswise", async () => {
+    const asks = new Asks("prod");
+    const call = asks.forCall(
+      context(async (request) => {
+        const { permissionID } = request.metadata as { permissionID: string };
+        asked(asks, request, `oc_${permissionID}`);
+        await new Promise((resolve) => setTimeout(resolve, permissionID === "per_a" ? 30 : 5));
+        replied(asks, `oc_${permissionID}`, permissionID === "per_a" ? "always" : "once");
+      }),
+      "file",
+    );
+    const signal = new AbortController().signal;
+    const replies = await Promise.all(
+      ["per_a", "per_b"].map((permissionID) => call.onAsk({ ...ask, permissionID }, signal)),
+    );
+    expect(replies).toEqual([{ reply: "always" }, { reply: "once" }]);
+  });
+
+  it("passes a rejection on with the user's words, and keeps OpenCode's own error for the end of the turn", async () => {
+    const asks = new Asks("prod");
+    const error = Object.assign(new Error("rejected"), { feedback: "use the staging file" });
+    const call = asks.forCall(
+      context(() => Promise.reject(error)),
+      "file",
+    );
+    const reply = await call.onAsk(ask, new AbortController().signal);
+    expect(reply).toEqual({ reply: "reject", message: "use the staging file" });
+    expect(call.refusal()).toBe(error);
+  });
+});
