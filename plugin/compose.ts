@@ -2,6 +2,9 @@
 // with one SSH connection per host and process. The CLI and the OpenCode plugin both start here.
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
+import { Type } from "typebox";
+import { Check } from "typebox/value";
+import { RemoteError } from "../protocol/errors.js";
 import { bundledStub } from "./bootstrap/manifest.js";
 import { configuredHosts, parseConfig } from "./config/parse-config.js";
 import { type ResolveOptions, resolveHost, sshConfigAliases } from "./config/resolve-host.js";
@@ -68,6 +71,9 @@ export interface Remote {
   /** Ends the connections; commands on the hosts go on. Idempotent. */
   close(): Promise<void>;
 }
+
+/** Set by `open` for the processes below it, so that the plugin there reaches the host as this command line did. */
+export const OVERRIDES_VARIABLE = "OPENCODE_REMOTE_SSH_OVERRIDES";
 
 export function createRemote(options: RemoteOptions): Remote {
   return new ComposedRemote(options);
@@ -189,7 +195,10 @@ class ComposedRemote implements Remote {
   }
 
   #resolveOptions(): ResolveOptions {
-    const { sshConfigFile, identityFile, port } = this.#options.overrides ?? {};
+    const { sshConfigFile, identityFile, port } = {
+      ...inherited(this.#options.env),
+      ...given(this.#options.overrides),
+    };
     return {
       config: this.#config(),
       home: this.#home,
@@ -229,4 +238,24 @@ class ComposedRemote implements Remote {
     this.#connected.set(host.name, connected);
     return connected;
   }
+}
+
+type Overrides = NonNullable<RemoteOptions["overrides"]>;
+
+const InheritedOverrides = Type.Object({
+  sshConfigFile: Type.Optional(Type.String()),
+  identityFile: Type.Optional(Type.String()),
+  port: Type.Optional(Type.Integer()),
+});
+
+function inherited(env: RemoteOptions["env"]): Overrides {
+  const text = env[OVERRIDES_VARIABLE];
+  if (text === undefined || text === "") return {};
+  const value: unknown = JSON.parse(text);
+  if (Check(InheritedOverrides, value)) return value;
+  throw new RemoteError("config_invalid", `${OVERRIDES_VARIABLE} in the environment has another shape`);
+}
+
+function given(overrides: Overrides = {}): Overrides {
+  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
 }

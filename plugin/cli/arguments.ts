@@ -1,4 +1,5 @@
 // The command line as data: one parse for all commands, then each option is checked against the command that was named.
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RemoteError } from "../../protocol/errors.js";
 import { COMMANDS, type CommandName } from "./usage.js";
@@ -42,8 +43,8 @@ export interface Invocation {
   options: { cwd?: string; env: Record<string, string>; timeoutMs?: number; yes: boolean; force: boolean; c?: string };
 }
 
-/** Throws `usage`. */
-export function parseArguments(argv: string[]): Invocation {
+/** `cwd`: what relative file names of the command line are relative to. Throws `usage`. */
+export function parseArguments(argv: string[], cwd: string): Invocation {
   const dashes = argv.indexOf("--");
   const head = dashes === -1 ? argv : argv.slice(0, dashes);
   const rest = dashes === -1 ? undefined : argv.slice(dashes + 1);
@@ -62,8 +63,8 @@ export function parseArguments(argv: string[]): Invocation {
     help: values.help ?? false,
     version: values.version ?? false,
     globals: {
-      sshConfigFile: values.F,
-      identityFile: values.i,
+      sshConfigFile: values.F === undefined ? undefined : resolve(cwd, values.F),
+      identityFile: values.i === undefined ? undefined : resolve(cwd, values.i),
       port: values.p === undefined ? undefined : numberOf("-p", values.p, 1, 65_535, true),
       json: values.json ?? false,
       verbose: values.verbose ?? false,

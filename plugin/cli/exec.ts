@@ -1,0 +1,164 @@
+// `exec`: a command on a host as if it ran here: bytes, exit status, Ctrl-C.
+import { constants } from "node:os";
+import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { newID } from "../../protocol/ids.js";
+import type { CommandResult, OutputChunk, RunCommandRequest, RunnerSession } from "../runner/runner.js";
+import { onAskFor } from "./approve.js";
+import { usage } from "./arguments.js";
+import type { CliContext, Command } from "./context.js";
+import { commandOf, hostOf, hostPath } from "./host-words.js";
+
+/** What one run needs, whoever asks for it: `exec` or the shell of an anchor. */
+export interface Execution {
+  host: string;
+  /** The workspace's directory; it is approved, for the user named it. Null: a private temporary one. */
+  directory: string | null;
+  workspaceID?: string;
+  what: { command: string } | { program: string; args: string[] };
+  env: Record<string, string>;
+  timeoutMs?: number;
+  yes: boolean;
+}
+
+export const exec: Command = async (context) => {
+  const { words, rest, options } = context.invocation;
+  if (rest === undefined) throw usage("exec needs -- before the command", "exec HOST -- CMD...");
+  const host = hostOf(words, "exec");
+  const what = commandOf(rest);
+  const { directory } = await context.remote.resolve(host);
+  const { cwd, env, timeoutMs, yes } = options;
+  return await execute(context, {
+    host,
+    directory: cwd === undefined ? (directory ?? null) : hostPath(cwd),
+    what,
+    env,
+    timeoutMs,
+    yes,
+  });
+};
+
+export async function execute(context: CliContext, execution: Execution): Promise<number> {
+  const { directory } = execution;
+  try {
+    return await runIn(context, execution, directory);
+  } catch (error) {
+    if (codeOf(error) !== "root_refused" || directory === null) throw error;
+    // It cannot be approved as a whole: the workspace has no root, and the directory asks like any other path.
+    return await runIn(context, { ...execution, workspaceID: undefined }, null, directory);
+  }
+}
+
+async function runIn(
+  context: CliContext,
+  execution: Execution,
+  directory: string | null,
+  cwd?: string,
+): Promise<number> {
+  const { remote, progress, terminal, interrupt } = context;
+  const { host, what, env, timeoutMs, yes } = execution;
+  const workspaceID = execution.workspaceID ?? (await remote.workspaceID(host, directory));
+  const session = await remote.runner.createSession(
+    { host, directory, workspaceID, name: `exec on ${host}` },
+    { onAsk: onAskFor({ host, yes, terminal, progress }), onProgress: progress.show },
+  );
+  const receiver = new Receiver(context);
+  const request: RunCommandRequest = {
+    commandID: newID("cmd"),
+    ...what,
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    onOutput: receiver.take,
+    signal: interrupt.signal,
+  };
+  try {
+    const result = await cancellable(context, session, request, receiver);
+    progress.clear();
+    return await receiver.end(result);
+  } catch (error) {
+    if (codeOf(error) === "permission_required" && terminal === undefined && !yes) {
+      throw new RemoteError("permission_required", (error as Error).message, {
+        hint: "run it in a terminal to be asked, or --yes to allow each once; --cwd DIR approves DIR",
+        details: (error as RemoteError).details,
+      });
+    }
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+/** The first Ctrl-C ends the command on the host and waits for its end; before the command runs it just aborts. */
+async function cancellable(
+  context: CliContext,
+  session: RunnerSession,
+  request: RunCommandRequest,
+  receiver: Receiver,
+): Promise<CommandResult> {
+  const { interrupt, progress } = context;
+  const abort = new AbortController();
+  interrupt.instead(() => {
+    progress.show({ text: "ending the command on the host; Ctrl-C again leaves at once" });
+    session.cancelCommand(request.commandID, abort.signal).then(
+      (running) => {
+        if (!running) abort.abort();
+      },
+      () => abort.abort(),
+    );
+  });
+  // Nobody reads any more: nothing is to be waited for.
+  receiver.onBroken = () => abort.abort();
+  try {
+    return await session.runCommand({ ...request, signal: abort.signal });
+  } finally {
+    interrupt.instead(undefined);
+  }
+}
+
+class Receiver {
+  readonly #context: CliContext;
+  onBroken: () => void = () => undefined;
+  #broken = false;
+
+  constructor(context: CliContext) {
+    this.#context = context;
+  }
+
+  readonly take = async ({ stream, offset, data }: OutputChunk): Promise<void> => {
+    const { write, globals, progress } = this.#context;
+    if (this.#broken) return;
+    progress.clear();
+    try {
+      if (!globals.json) await write(stream, data);
+      else {
+        const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+        await write("stdout", `${JSON.stringify({ type: "output", stream, offset, base64 })}\n`);
+      }
+    } catch (error) {
+      if (codeOf(error) !== "EPIPE") throw error;
+      this.#broken = true;
+      this.onBroken();
+    }
+  };
+
+  async end(result: CommandResult): Promise<number> {
+    const { write, globals, interrupt } = this.#context;
+    if (this.#broken) return 128 + constants.signals.SIGPIPE;
+    if (globals.json) await write("stdout", `${JSON.stringify({ type: "end", ...result })}\n`);
+    if (result.timedOut) throw new RemoteError("timeout", "the command took longer than --timeout and was ended");
+    if (result.state === "lost") {
+      throw new RemoteError("internal", "the command's helper died on the host; how it ended is unknown", {
+        hint: "see log/stub.log on the host",
+      });
+    }
+    if (interrupt.status !== undefined && result.aborted) return interrupt.status;
+    return exitStatus(result);
+  }
+}
+
+/** As a shell gives it: 128 + n where signal n ended it. */
+function exitStatus({ exit, signal }: CommandResult): number {
+  if (exit !== null) return exit;
+  const number = signal === null ? undefined : constants.signals[signal as NodeJS.Signals];
+  return number === undefined ? 255 : 128 + number;
+}
