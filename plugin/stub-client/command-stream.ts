@@ -19,7 +19,7 @@ export interface OutputPiece {
 
 export interface FollowOptions {
   signal?: AbortSignal;
-  /** In order, one call at a time per stream. A promise slows the reading down. */
+  /** In order, one call at a time. A promise slows the reading down. */
   onOutput?: (piece: OutputPiece) => void | Promise<void>;
   /** The request leaves now: from here on the command may run. */
   onSent?: () => void;
@@ -55,7 +55,7 @@ export async function followCommand(
   }
 }
 
-/** The first request starts it; once it is accepted, each stream is fetched from the log behind what was seen. */
+/** The first request starts it; once it is accepted, output is fetched from the log behind what was seen. */
 async function attempt(
   client: StubClient,
   request: CommandRequest,
@@ -66,21 +66,9 @@ async function attempt(
     const post: StubRequest = { method: "POST", path: "/command?follow=1", body: request, signal };
     return await reader.read(client, post);
   }
-  const output = `/command/${request.commandID}/output?follow=1`;
-  const failed = new AbortController();
-  const both = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-  const resume = async (stream: "stdout" | "stderr") => {
-    const path = `${output}&stream=${stream}&offset=${reader.seen[stream]}`;
-    await reader.read(client, { method: "GET", path, signal: both }, stream);
-  };
-  const streams = [resume("stdout"), resume("stderr")];
-  try {
-    await Promise.all(streams);
-  } catch (error) {
-    failed.abort();
-    await Promise.allSettled(streams);
-    throw error;
-  }
+  const { stdout, stderr } = reader.seen;
+  const path = `/command/${request.commandID}/output?follow=1&stdout=${stdout}&stderr=${stderr}`;
+  await reader.read(client, { method: "GET", path, signal });
 }
 
 class OutputReader {
@@ -98,8 +86,8 @@ class OutputReader {
     this.#options = options;
   }
 
-  /** Reads one answer to its end. With `only`, output of the other stream in it is not taken. */
-  async read(client: StubClient, request: StubRequest, only?: "stdout" | "stderr"): Promise<void> {
+  /** Reads one answer to its end. */
+  async read(client: StubClient, request: StubRequest): Promise<void> {
     const waiting: Frame[] = [];
     const stop = new AbortController();
     let draining: Promise<void> | undefined;
@@ -109,7 +97,7 @@ class OutputReader {
 
     const take = (frame: Frame) => {
       if (frame.type === FrameType.end) ended = true;
-      return this.#take(frame, only);
+      return this.#take(frame);
     };
     const drain = async (first: Promise<void>) => {
       flow?.pause();
@@ -151,11 +139,10 @@ class OutputReader {
   }
 
   /** A promise only where the receiver wants time. */
-  #take(frame: Frame, only: "stdout" | "stderr" | undefined): Promise<void> | undefined {
+  #take(frame: Frame): Promise<void> | undefined {
     this.progress += 1;
     const stream = frame.stream === 1 ? "stderr" : "stdout";
-    if (frame.type === FrameType.output)
-      return only === undefined || only === stream ? this.#output(frame, stream) : undefined;
+    if (frame.type === FrameType.output) return this.#output(frame, stream);
     if (frame.type === FrameType.record) this.#record(frame);
     else if (frame.type === FrameType.end) this.end = parseRecord(frame.payload);
     else if (frame.type === FrameType.gap) this.#gap(frame, stream);
