@@ -17,9 +17,8 @@ export function startFailure(stage: string, errno: number, context: { program: s
     return new RemoteError("spawn_failed", `cannot execute ${context.program}: ${name}`, { details, hint });
   }
   if (stage === "log" && name === "EEXIST") {
-    return new RemoteError("command_conflict", "this commandID was started by another stub in the same moment", {
-      details,
-    });
+    const hint = "send the same request again: the command is found then";
+    return new RemoteError("unavailable", "another stub started this commandID in the same moment", { details, hint });
   }
   if (name === "ENOSPC" || name === "EDQUOT") {
     return new RemoteError(name, "no room for the command's files in state/commands", { details });

@@ -60,7 +60,7 @@ static int is_canonical(const char *path) {
 
 int place_open(const char *path) {
   if (!is_canonical(path)) { errno = EINVAL; return -1; }
-  uint64_t how[3] = { DIRECTORY_FLAGS, 0, NO_SYMLINKS };
+  uint64_t how[3] = { DIRECTORY_FLAGS & ~O_NOFOLLOW, 0, NO_SYMLINKS };   // the latter covers the last component, with ELOOP
   int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, how, sizeof how);
   // ENOSYS: an older kernel. EPERM: a container's filter. EAGAIN: a rename raced. The walk gives the true answer.
   if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN || errno == EINVAL)) fd = walk(path);

@@ -1,0 +1,126 @@
+// Followers come, go and dawdle; the command does not care and the stub's memory stays bounded. Rows 33-35.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { FrameType, frameReader } from "../../protocol/frames.js";
+import { type CommandApp, collect, commandApp, commandRequest, send } from "../fixtures/command-app.js";
+import { cCompiler } from "../fixtures/helper-binary.js";
+import { eventually } from "../fixtures/processes.js";
+
+const compiler = await cCompiler();
+const MB = 1024 * 1024;
+
+/** Highest resident size of this process (stub and client both) above that at the start, while `work` runs. */
+async function growth(work: () => Promise<void>): Promise<number> {
+  global.gc?.();
+  const before = process.memoryUsage().rss;
+  let highest = before;
+  const timer = setInterval(() => {
+    highest = Math.max(highest, process.memoryUsage().rss);
+  }, 5);
+  await work();
+  clearInterval(timer);
+  return highest - before;
+}
+
+/** Counts the output of an answer without keeping it; true offsets are checked. */
+async function count(
+  app: CommandApp,
+  path: string,
+  onStart: (pause: () => Promise<void>) => Promise<void>,
+  body?: unknown,
+) {
+  const response = await send(app, body === undefined ? "GET" : "POST", path, body);
+  await onStart(() => sleep(0));
+  let bytes = 0;
+  let wrong = 0;
+  let end: { output: { stdout: number }; exit: number | null } | undefined;
+  const read = frameReader((frame) => {
+    if (frame.type === FrameType.end) end = JSON.parse(Buffer.from(frame.payload).toString());
+    if (frame.type !== FrameType.output) return;
+    if (frame.offset !== bytes) wrong += 1;
+    bytes += frame.payload.length;
+  });
+  for await (const chunk of response) read(chunk as Buffer);
+  return { bytes, wrong, end };
+}
+
+describe.skipIf(compiler === undefined)("following a command (needs a C compiler)", () => {
+  it("goes on when its client goes away, and its output waits", async () => {
+    await using app = await commandApp();
+    const gate = join(app.folder, "gate");
+    const request = commandRequest(`echo before; until [ -e '${gate}' ]; do sleep 0.02; done; echo after`);
+    const response = await send(app, "POST", "/command?follow=1", request);
+    await new Promise((resolve) => response.once("data", resolve));
+    response.destroy();
+    await new Promise((resolve) => response.once("close", resolve));
+    const { writeFile } = await import("node:fs/promises");
+    await writeFile(gate, "");
+    const command = app.commands.get(request.commandID);
+    expect(await command?.done).toMatchObject({ state: "exited", exit: 0, aborted: false });
+    const replay = await collect(await send(app, "GET", `/command/${request.commandID}/output?follow=1`));
+    expect(replay.stdout.toString()).toBe("before\nafter\n");
+  });
+
+  it("keeps 100 MB for a client that does not read, without holding it in memory or slowing the command", async () => {
+    await using app = await commandApp();
+    const bytes = 100 * MB;
+    const request = commandRequest(`head -c ${bytes} /dev/zero`);
+    let result: Awaited<ReturnType<typeof count>> | undefined;
+    const grown = await growth(async () => {
+      result = await count(
+        app,
+        "/command?follow=1",
+        async () => {
+          // nothing of the answer is read until the command has ended: a client that holds it up would wait here for ever
+          expect(await app.commands.get(request.commandID)?.done).toMatchObject({ exit: 0, output: { stdout: bytes } });
+        },
+        request,
+      );
+    });
+    expect(result).toMatchObject({ bytes, wrong: 0, end: { exit: 0, output: { stdout: bytes } } });
+    expect(grown).toBeLessThan(64 * MB);
+  });
+
+  it("stays small when output has no end and nobody listens", async () => {
+    await using app = await commandApp({ graceMs: 200 });
+    const request = commandRequest("yes");
+    const response = await send(app, "POST", "/command?follow=1", request);
+    const grown = await growth(async () => {
+      response.destroy();
+      await eventually(
+        "50 MB in the log",
+        () => (app.commands.get(request.commandID)?.record().output.stdout ?? 0) > 50 * MB,
+      );
+      app.commands.get(request.commandID)?.cancel("abort");
+      await app.commands.get(request.commandID)?.settled;
+    });
+    expect(grown).toBeLessThan(64 * MB);
+    const { size } = await stat(join(app.folder, "commands", `${request.commandID}.stdout`));
+    expect(app.commands.get(request.commandID)?.record().output.stdout).toBe(size);
+  });
+
+  it("gives two followers of one command the same bytes, the late one too", async () => {
+    await using app = await commandApp();
+    const request = commandRequest("for i in 1 2 3 4 5 6 7 8; do head -c 50000 /dev/urandom; sleep 0.02; done");
+    const first = send(app, "POST", "/command?follow=1", request).then(collect);
+    await eventually("some output", () => (app.commands.get(request.commandID)?.record().output.stdout ?? 0) > 100_000);
+    const second = await collect(await send(app, "POST", "/command?follow=1", request));
+    const third = await collect(await send(app, "GET", `/command/${request.commandID}/output?follow=1`));
+    expect((await first).stdout.length).toBe(400_000);
+    expect(second.stdout.equals((await first).stdout)).toBe(true);
+    expect(third.stdout.equals((await first).stdout)).toBe(true);
+  });
+
+  it("sends the head of a silent command soon, and the whole of a quick one in one piece", async () => {
+    await using app = await commandApp({ graceMs: 200 });
+    const quick = await send(app, "POST", "/command?follow=1", commandRequest("echo hi"));
+    // a known length means: the answer was complete when its head left
+    expect(Number(quick.headers["content-length"])).toBeGreaterThan(0);
+    await collect(quick);
+    const silent = await send(app, "POST", "/command?follow=1", commandRequest("sleep 600"));
+    expect(silent.statusCode).toBe(200); // it came although nothing was printed and nothing has ended
+    silent.destroy();
+  });
+});

@@ -1,0 +1,194 @@
+// Ending commands: the caller has its answer at once, and the kill is confirmed for the whole tree. Rows 33 and 34.
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CommandRecord } from "../../protocol/command.js";
+import { isAlive } from "../../stub/commands/watch.js";
+import {
+  body,
+  type CommandApp,
+  collect,
+  commandApp,
+  commandRequest,
+  json,
+  run,
+  send,
+} from "../fixtures/command-app.js";
+import { cCompiler } from "../fixtures/helper-binary.js";
+import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
+
+const compiler = await cCompiler();
+
+/** A grandchild in a session of its own that ignores SIGTERM; its pid goes to `file`. */
+const escapee = (file: string) =>
+  `setsid sh -c 'trap "" TERM; echo $$ > ${file}.tmp; mv ${file}.tmp ${file}; while :; do sleep 1; done' >/dev/null 2>&1 &`;
+
+async function pidFrom(file: string) {
+  const pid = Number(await eventually(`a pid in ${file}`, () => readFile(file, "utf8").catch(() => undefined)));
+  const name = await processName(pid);
+  if (name === undefined) throw new Error(`process ${pid} is not there`);
+  return name;
+}
+
+describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)", () => {
+  let app: CommandApp;
+  beforeAll(async () => {
+    app = await commandApp({ graceMs: 1000 });
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  it("answers when the shell ends, even while a child keeps its pipes open, and says that one is left", async () => {
+    const ran = await run(app, "sleep 600 & echo $!");
+    const child = await processName(Number(ran.stdout.toString()));
+    expect(ran.end).toMatchObject({ state: "exited", exit: 0, pending: 1, survivors: null });
+    expect(child && isAlive(child)).toBe(true); // the answer did not wait for it
+    const command = app.commands.get(ran.end?.commandID ?? "");
+    expect(command?.isSettled).toBe(false);
+    command?.cancel("abort");
+    expect(await command?.settled).toMatchObject({ state: "exited", exit: 0, aborted: true, survivors: [] });
+    expect(child && isAlive(child)).toBe(false);
+  });
+
+  it("keeps the output that such a child prints later", async () => {
+    const gate = join(app.folder, "late");
+    const ran = await run(app, `(until [ -e '${gate}' ]; do sleep 0.02; done; echo late) & echo early`);
+    expect(ran.stdout.toString()).toBe("early\n");
+    const command = app.commands.get(ran.end?.commandID ?? "");
+    await writeFile(gate, "");
+    expect(await command?.settled).toMatchObject({ output: { stdout: 11 }, survivors: [] });
+    const path = `/command/${ran.end?.commandID}/output`;
+    expect((await body(await send(app, "GET", path))).toString()).toBe("early\nlate\n");
+  });
+
+  it("abort: kills children that called setsid and ignore SIGTERM, which a kill of the group alone leaves alive", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ocrs-naive-"));
+    const naive = spawn("sh", ["-c", `${escapee(join(folder, "pid"))} wait`], { detached: true, stdio: "ignore" });
+    const left = await pidFrom(join(folder, "pid"));
+    process.kill(-(naive.pid ?? 0), "SIGKILL");
+    await new Promise((resolve) => naive.once("exit", resolve));
+    expect(isAlive(left)).toBe(true); // the naive way
+    await killIfAlive(left);
+    await rm(folder, { recursive: true });
+
+    const file = join(app.folder, "escapee");
+    const request = commandRequest(`${escapee(file)} echo up; wait`);
+    const following = send(app, "POST", "/command?follow=1", request).then(collect);
+    const child = await pidFrom(file);
+    const answer = await json<CommandRecord>(await send(app, "POST", `/command/${request.commandID}/cancel`));
+    expect(answer).toMatchObject({ state: "killed", aborted: true, timedOut: false, survivors: null });
+    expect(isAlive(child)).toBe(true); // the answer did not wait for the kill
+    const ran = await following;
+    expect(ran.end).toMatchObject({ state: "killed", aborted: true });
+    expect(ran.stdout.toString()).toBe("up\n");
+    const settled = await app.commands.get(request.commandID)?.settled;
+    expect(settled).toMatchObject({ state: "killed", aborted: true, survivors: [] });
+    expect(isAlive(child)).toBe(false);
+    expect(await json(await send(app, "GET", `/command/${request.commandID}`))).toMatchObject({ survivors: [] });
+  });
+
+  it("timeout: answers at the limit and then kills the same way", async () => {
+    const file = join(app.folder, "timeout-escapee");
+    const ran = await run(app, { command: `${escapee(file)} sleep 600`, timeoutMs: 700 });
+    expect(ran.end).toMatchObject({ state: "killed", timedOut: true, aborted: false });
+    const settled = await app.commands.get(ran.end?.commandID ?? "")?.settled;
+    expect(settled).toMatchObject({
+      state: "killed",
+      timedOut: true,
+      aborted: false,
+      signal: "SIGTERM",
+      survivors: [],
+    });
+    expect(await readFile(file, "utf8").then((pid) => processName(Number(pid)))).toBeUndefined();
+  });
+
+  it("gives a command the time to tidy up after SIGTERM, and tells how it ended then", async () => {
+    const request = commandRequest(`trap 'echo tidied; exit 7' TERM; echo ready; while :; do sleep 0.05; done`);
+    const following = send(app, "POST", "/command?follow=1", request).then(collect);
+    await eventually("its first line", () => app.commands.get(request.commandID)?.record().output.stdout === 6);
+    app.commands.get(request.commandID)?.cancel("abort");
+    await following;
+    expect(await app.commands.get(request.commandID)?.settled).toMatchObject({
+      state: "killed",
+      exit: 7,
+      aborted: true,
+    });
+    const log = await readFile(join(app.folder, "commands", `${request.commandID}.stdout`), "utf8");
+    expect(log).toBe("ready\ntidied\n");
+  });
+
+  it("wakes a stopped command to end it", async () => {
+    const request = commandRequest("echo $$; kill -STOP $$; echo never");
+    const following = send(app, "POST", "/command?follow=1", request).then(collect);
+    await eventually("its pid", () => (app.commands.get(request.commandID)?.record().output.stdout ?? 0) > 0);
+    app.commands.get(request.commandID)?.cancel("abort");
+    await following;
+    expect(await app.commands.get(request.commandID)?.settled).toMatchObject({ signal: "SIGTERM", survivors: [] });
+  });
+
+  it("kills a tree that is deep, wide and forks all the time", async () => {
+    const file = join(app.folder, "forker");
+    const tree = `f() { if [ $1 -gt 0 ]; then f $(($1-1)) & f $(($1-1)) & fi; trap "" TERM; while :; do sleep 0.05; done; }; f 4 & echo $$ > ${file}; wait`;
+    const request = commandRequest(tree);
+    const following = send(app, "POST", "/command?follow=1", request).then(collect);
+    await pidFrom(file);
+    app.commands.get(request.commandID)?.cancel("abort");
+    await following;
+    expect(await app.commands.get(request.commandID)?.settled).toMatchObject({ state: "killed", survivors: [] });
+  });
+
+  it("takes a second cancel, and one after the end, for what it is", async () => {
+    const request = commandRequest("sleep 600");
+    const following = send(app, "POST", "/command?follow=1", request).then(collect);
+    await eventually("its start", () => app.commands.get(request.commandID)?.record().state === "running");
+    app.commands.get(request.commandID)?.cancel("abort");
+    app.commands.get(request.commandID)?.cancel("abort");
+    await following;
+    await app.commands.get(request.commandID)?.settled;
+    const finished = await run(app, "exit 5");
+    const answer = await json(await send(app, "POST", `/command/${finished.end?.commandID}/cancel`));
+    expect(answer).toMatchObject({ state: "exited", exit: 5, aborted: false });
+  });
+
+  it("answers a cancel of an unknown command with a code", async () => {
+    const answer = await send(app, "POST", "/command/cmd_00000000unknown/cancel");
+    expect([answer.statusCode, await json(answer)]).toMatchObject([404, { code: "command_unknown" }]);
+  });
+
+  it("runs nothing if it is cancelled before the login environment is known", async () => {
+    await using slow = await commandApp({ login: { shell: "/bin/sh", base: {}, limitMs: 2000, helper: "" } as never });
+    const file = join(slow.folder, "ran");
+    const command = slow.commands.start({
+      ...commandRequest(`touch ${file}`),
+      workspaceID: "wrk_00000000",
+      cwd: slow.folder,
+      title: "touch",
+      enforcement: { level: "static", ask: false, landlockAbi: 0, gaps: [] },
+    });
+    expect(command.record().state).toBe("queued");
+    expect(command.cancel("abort")).toMatchObject({ state: "killed", aborted: true });
+    expect(await command.settled).toMatchObject({ state: "killed", survivors: [] });
+    await slow.commands.loginEnvironment();
+    await run(slow, "true"); // whatever was queued before it has gone the same way by now
+    expect(await stat(file).catch(() => "missing")).toBe("missing");
+  });
+
+  it("removes the private directory of a command when its last descendant has ended", async () => {
+    const scratch = await mkdtemp(join(tmpdir(), "ocrs-scratch-"));
+    await using own = await commandApp({ admit: async () => ({ cwd: scratch, tmpdir: scratch }) });
+    const ran = await run(
+      own,
+      `mkdir -p a/b && echo x > a/b/file && ln -s ${own.folder} out && chmod 0 a/b && sleep 0.3 &`,
+    );
+    expect((await stat(scratch)).isDirectory()).toBe(true); // a child still works in it
+    await own.commands.get(ran.end?.commandID ?? "")?.settled;
+    await eventually("the directory to go", () =>
+      stat(scratch).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect((await stat(own.folder)).isDirectory()).toBe(true); // the link was removed, not followed
+  });
+});
