@@ -10,7 +10,7 @@ export function usePtyParts(partsDir: string): void {
   directory = partsDir;
 }
 
-/** As node-pty calls it, with `pty`. Throws what dlopen throws. */
+/** As node-pty calls it, with `pty`. Throws what dlopen throws. @public */
 export function loadNativeModule(name: string): { dir: string; module: unknown } {
   if (directory === undefined) throw new Error("usePtyParts was not called before node-pty was imported");
   const holder: { exports: unknown } = { exports: {} };
@@ -18,7 +18,7 @@ export function loadNativeModule(name: string): { dir: string; module: unknown }
   return { dir: directory, module: holder.exports };
 }
 
-/** As node-pty calls it. */
+/** As node-pty calls it. @public */
 export function assign(target: object, ...sources: object[]): object {
   return Object.assign(target, ...sources);
 }
