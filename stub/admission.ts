@@ -1,0 +1,168 @@
+// Before a command starts: its session, its directory, its approvals. What comes out can be run as it is.
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { CommandRequest } from "../protocol/command.js";
+import { RemoteError } from "../protocol/errors.js";
+import { isWithin } from "../protocol/paths.js";
+import type { Workspace } from "../protocol/workspace.js";
+import { fingerprintOfRequest } from "./commands/fingerprint.js";
+import type { CommandSpec } from "./commands/types.js";
+import { absolutePath, locate, refuseProc } from "./files/locate.js";
+import { fileError } from "./files/pin.js";
+import { ENFORCEMENT, type HostFacts } from "./host.js";
+import type { Approvals } from "./permission/approvals.js";
+import type { Gate, Pass } from "./permission/gate.js";
+import type { SessionPlace, Sessions } from "./sessions.js";
+
+const O_PATH = 0o10000000;
+
+export interface AdmissionOptions {
+  sessions: Sessions;
+  approvals: Approvals;
+  gate: Gate;
+  host: HostFacts;
+  /** Below the install root: holds the private temporary directories. */
+  tmpDirectory: string;
+}
+
+/** Who sends the request. */
+export interface Caller {
+  approver: string | null;
+  /** Aborted when the client has gone. Ends a waiting ask, never a command. */
+  signal: AbortSignal;
+}
+
+/** How a command was admitted: for the audit, and for what it was lent. */
+export interface Admitted {
+  approver: string | undefined;
+  /** `approved`, `once`, or `private` for a private temporary directory. */
+  decision: string;
+  /** To be disposed of when the command has settled. */
+  lent: Disposable | undefined;
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #admitted = new Map<string, Admitted>();
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What is to be started. Throws `session_unknown`, `workspace_unknown`, `approver_foreign`, `cwd_missing`,
+   * `permission_required`, `permission_rejected`, `aborted`.
+   */
+  async admit(request: CommandRequest, caller: Caller): Promise<CommandSpec> {
+    const { commandID, argv, command, env, timeoutMs } = request;
+    if ((argv === undefined) === (command === undefined)) {
+      throw new RemoteError("invalid_request", "exactly one of argv and command must be given");
+    }
+    const place = await this.#options.sessions.ensure(request.sessionID, request.workspaceID, caller.approver);
+    const { cwd, tmpdir, decision, lent } = await this.#place(request, place, caller);
+    this.#admitted.set(commandID, { approver: caller.approver ?? undefined, decision, lent });
+    return {
+      commandID,
+      sessionID: place.session.id,
+      workspaceID: place.workspace.id,
+      ...(argv === undefined ? { command } : { argv }),
+      cwd,
+      tmpdir,
+      env,
+      timeoutMs,
+      title: titleOf(request),
+      enforcement: ENFORCEMENT,
+      fingerprint: fingerprintOfRequest(request),
+    };
+  }
+
+  /** How this command was admitted; once, by whoever starts it. */
+  take(commandID: string): Admitted | undefined {
+    const admitted = this.#admitted.get(commandID);
+    this.#admitted.delete(commandID);
+    return admitted;
+  }
+
+  async #place(request: CommandRequest, { session, workspace }: SessionPlace, caller: Caller): Promise<Placed> {
+    const asked = request.cwd ?? workspace.directory;
+    if (asked === null) return this.#privateDirectory(request.commandID, workspace);
+    const pass = this.#options.gate.open({
+      workspace,
+      sessionID: session.id,
+      onAsk: request.onAsk ?? "wait",
+      permissionIDs: request.permissionID === undefined ? [] : [request.permissionID],
+      signal: caller.signal,
+    });
+    const path = absolutePath(asked, { directory: workspace.directory, home: this.#options.host.home });
+    // To stand somewhere is to read it. What a command writes is not the stub's to see (the gap `command-text`).
+    return { cwd: await this.#directory(path, asked, pass, `run ${titleOf(request)}`), decision: pass.decision };
+  }
+
+  async #directory(path: string, asked: string, pass: Pass, reason: string): Promise<string> {
+    const real = realDirectorySync(path) ?? (await this.#missing(path, asked, pass, reason));
+    refuseProc(real, asked);
+    if (isWithin(real, this.#options.host.installRoot) && !pass.allows(real, "read")) {
+      throw new RemoteError("EACCES", `belongs to the stub itself: ${asked}`);
+    }
+    await pass.require({ path: real, kind: "directory" }, "read", reason);
+    return real;
+  }
+
+  /** What is not there asks as well: whether it exists is told only where that is approved. */
+  async #missing(path: string, asked: string, pass: Pass, reason: string): Promise<never> {
+    const located = await locate(path, { directory: true }).catch((error: unknown) => {
+      throw missingDirectory(error, asked);
+    });
+    await (located.found ? located.pin : located.ancestor)[Symbol.asyncDispose]();
+    await pass.require({ path: located.real, kind: "directory" }, "read", reason);
+    throw missingDirectory(located.found ? undefined : located.error, asked);
+  }
+
+  #privateDirectory(commandID: string, workspace: Workspace): Placed {
+    const directory = join(this.#options.tmpDirectory, commandID);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return {
+      cwd: directory,
+      tmpdir: directory,
+      decision: "private",
+      lent: this.#options.approvals.lend(workspace.id, directory),
+    };
+  }
+}
+
+interface Placed {
+  /** Canonical. */
+  cwd: string;
+  tmpdir?: string;
+  decision: string;
+  lent?: Disposable;
+}
+
+function titleOf({ argv, command }: CommandRequest): string {
+  const title = argv === undefined ? (command ?? "") : argv.join(" ");
+  return title.length > 200 ? `${title.slice(0, 200)}…` : title;
+}
+
+/** Synchronous, because it is on the way of every command and takes 20 us; undefined where there is no such directory. */
+function realDirectorySync(path: string): string | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, O_PATH | constants.O_DIRECTORY);
+  } catch {
+    return undefined;
+  }
+  try {
+    const real = readlinkSync(`/proc/self/fd/${descriptor}`);
+    return fstatSync(descriptor).nlink > 0 && real.startsWith("/") && !real.includes("\uFFFD") ? real : undefined;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function missingDirectory(error: unknown, asked: string): RemoteError {
+  const failure = fileError(error ?? new RemoteError("ENOENT", asked), asked);
+  if (failure.code === "ENOENT" || failure.code === "ENOTDIR") {
+    return new RemoteError("cwd_missing", `no such directory: ${asked}`, { cause: error, details: { path: asked } });
+  }
+  return failure;
+}

@@ -1,0 +1,79 @@
+// The HTTP face of the stub: limits, errors, the guard and the routes. It is built here and listens elsewhere (`main.ts`),
+// so that tests can send requests without a socket.
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { installGuard } from "./auth/guard.js";
+import { answerClientError, answerError, installErrors } from "./http-errors.js";
+import { approverRoutes } from "./routes/approver.js";
+import { auditRoutes } from "./routes/audit.js";
+import { clientGone, installClientGone } from "./routes/client-gone.js";
+import { commandRoutes } from "./routes/command.js";
+import { eventRoutes } from "./routes/event.js";
+import { fileRoutes } from "./routes/file.js";
+import { fileContentRoutes } from "./routes/file-content.js";
+import { healthRoutes } from "./routes/health.js";
+import { permissionRoutes } from "./routes/permission.js";
+import { searchRoutes } from "./routes/search.js";
+import { sessionRoutes } from "./routes/session.js";
+import { workspaceRoutes } from "./routes/workspace.js";
+import type { Services } from "./services.js";
+
+const JSON_BODY_LIMIT = 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 20_000;
+/** For the request to come in whole; answers may take as long as they like. */
+const REQUEST_TIMEOUT_MS = 15 * 60_000;
+/** Clients keep their channels: making one costs a round trip. */
+const KEEP_ALIVE_MS = 60 * 60_000;
+
+export interface AppOptions {
+  services: Services;
+  logger?: FastifyBaseLogger | undefined;
+}
+
+/** Does not listen. Closing it ends streams and waiting asks, not the services. */
+export async function buildApp({ services, logger }: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    disableRequestLogging: true,
+    bodyLimit: JSON_BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { maxHeaderSize: 32 * 1024, headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: 256 },
+    forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: answerError,
+    return503OnClosing: false,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  // Answers are typed by the schemas and made by our own services: they need no second look at run time.
+  app.setSerializerCompiler(() => JSON.stringify);
+  installErrors(app);
+  installClientGone(app);
+  installGuard(app, { ...services, instanceID: services.host.stub.instanceID });
+  app.server.on("connection", (socket) => {
+    services.presence.connections += 1;
+    socket.once("close", () => {
+      services.presence.connections -= 1;
+    });
+  });
+  app.addHook("preClose", async () => services.drain());
+  healthRoutes(app, services);
+  eventRoutes(app, services);
+  approverRoutes(app, services);
+  workspaceRoutes(app, services);
+  sessionRoutes(app, services);
+  permissionRoutes(app, services);
+  fileRoutes(app, services);
+  searchRoutes(app, services);
+  auditRoutes(app, services);
+  await app.register(async (scope) => fileContentRoutes(scope, services));
+  await app.register(commandRoutes, {
+    commands: services.commands,
+    admit: (request, body) =>
+      services.admission.admit(body, { approver: request.approver, signal: clientGone(request) }),
+    access: (request, { sessionID }) => void services.sessions.get(sessionID, request.approver),
+  });
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,117 @@
+// PUT /file/content: the new content beside the old under a temporary name, synced, then renamed over it. Whoever reads sees
+// the old file or the new one; the parent is held, so that no swapped link can lead the write elsewhere.
+import { randomBytes } from "node:crypto";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
+import { codeOf, RemoteError } from "../../protocol/errors.js";
+import type { FileWritten } from "../../protocol/file.js";
+import { type FileContext, findSpot, refuseOurs } from "./access.js";
+import { pinParent } from "./parents.js";
+import { fileError, inside, type Pin } from "./pin.js";
+import { HASHED_BYTES, readTag, tagOfContent, tagOfStat } from "./tag.js";
+
+export interface WriteRequest {
+  path: string;
+  data: Uint8Array;
+  /** Tag of the last read, or `absent`; another version there throws `conflict`. */
+  ifMatch?: string | undefined;
+  parents?: boolean | undefined;
+}
+
+export async function writeFile(context: FileContext, request: WriteRequest): Promise<FileWritten> {
+  const { path } = request;
+  await using spot = await findSpot(context, path, true);
+  refuseOurs(context, spot.real);
+  await context.pass.require({ path: spot.real, kind: "file" }, "write", `write ${path}`);
+  await using parent = await pinParent(spot, path, request.parents === true, context.umask);
+  try {
+    return await replace(context, parent, spot.name, spot.real, request);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+async function replace(
+  context: FileContext,
+  parent: Pin,
+  name: string,
+  real: string,
+  { path, data, ifMatch }: WriteRequest,
+): Promise<FileWritten> {
+  const target = inside(parent, name);
+  const old = await statFile(target, path);
+  const temporary = inside(parent, `.${shorten(name)}.${randomBytes(6).toString("hex")}.tmp`);
+  const file = await open(
+    temporary,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
+  try {
+    let tag: string;
+    try {
+      await file.writeFile(data);
+      await adopt(file, old, context.umask);
+      await file.sync();
+      tag = data.length > HASHED_BYTES ? tagOfStat(await file.stat({ bigint: true })) : tagOfContent(data);
+    } finally {
+      await file.close();
+    }
+    if (ifMatch !== undefined) await compare(target, ifMatch, path);
+    await rename(temporary, target);
+    return { path: real, tag, size: data.length, existed: old !== undefined };
+  } catch (error) {
+    await unlink(temporary).catch(ignoreMissing);
+    throw error;
+  }
+}
+
+/** The file that is there now; undefined where there is none. A link can only be there if it was put there just now, or leads nowhere. */
+async function statFile(target: string, asked: string): Promise<Stats | undefined> {
+  const found = await lstat(target).catch(ignoreMissing);
+  if (found === undefined) return undefined;
+  if (found.isSymbolicLink()) throw new RemoteError("ELOOP", `a symbolic link that leads nowhere: ${asked}`);
+  if (found.isDirectory()) throw new RemoteError("EISDIR", `is a directory: ${asked}`);
+  if (!found.isFile()) throw new RemoteError("EINVAL", `not a regular file: ${asked}`);
+  return found;
+}
+
+/** Mode of the file that is replaced (its owner and group too, where we may), else what the user's umask leaves. */
+async function adopt(file: FileHandle, old: Stats | undefined, umask: number): Promise<void> {
+  if (old !== undefined) {
+    const mine = await file.stat();
+    if (mine.uid !== old.uid || mine.gid !== old.gid) await file.chown(old.uid, old.gid).catch(ignoreRefusal);
+  }
+  await file.chmod(old === undefined ? 0o666 & ~umask : old.mode & 0o7777);
+}
+
+/** Throws `conflict` with the tag that is there now in `details`. */
+export async function compare(target: string, ifMatch: string, asked: string): Promise<void> {
+  const tag = await currentTag(target);
+  if (tag === ifMatch) return;
+  throw new RemoteError("conflict", tag === "absent" ? `no longer there: ${asked}` : `changed meanwhile: ${asked}`, {
+    details: { path: asked, tag },
+  });
+}
+
+async function currentTag(target: string): Promise<string> {
+  try {
+    await using file = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return (await readTag(file)).tag;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return "absent";
+    throw error;
+  }
+}
+
+/** A name has at most 255 bytes, and ours is longer than the file's. */
+function shorten(name: string): string {
+  return Buffer.byteLength(name) <= 200 ? name : name.slice(0, 50);
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (codeOf(error) !== "ENOENT") throw error;
+}
+
+function ignoreRefusal(error: unknown): void {
+  if (codeOf(error) !== "EPERM") throw error;
+}

@@ -1,0 +1,101 @@
+// Commands as the rest of the stub sees them: every start is in the audit log before it happens, every end after it.
+import { rm } from "node:fs/promises";
+import { codeOf, type RemoteError } from "../protocol/errors.js";
+import type { Admission, Admitted } from "./admission.js";
+import type { Command, CommandFilter, CommandService, CommandSpec } from "./commands/types.js";
+import type { AuditLine, AuditLog } from "./state/audit.js";
+
+export class ObservedCommands implements CommandService {
+  readonly #inner: CommandService;
+  readonly #audit: AuditLog;
+  #admission: Admission | undefined;
+
+  /** Commands that an earlier stub started are observed, too. */
+  constructor(inner: CommandService, audit: AuditLog) {
+    this.#inner = inner;
+    this.#audit = audit;
+    for (const command of inner.list()) {
+      if (!command.isSettled) void this.#observe(command, idsOf(command), undefined, undefined);
+    }
+  }
+
+  admittedBy(admission: Admission): void {
+    this.#admission = admission;
+  }
+
+  start(spec: CommandSpec): Command {
+    const admitted = this.#admission?.take(spec.commandID);
+    if (this.#inner.get(spec.commandID) !== undefined) {
+      admitted?.lent?.[Symbol.dispose]();
+      return this.#inner.start(spec);
+    }
+    const { commandID, sessionID, workspaceID, argv, command: text, cwd } = spec;
+    const ids = { approver: admitted?.approver, workspaceID, sessionID, commandID };
+    this.#audit.write({ event: "command", ...ids, command: argv ?? text, cwd, decision: admitted?.decision });
+    try {
+      const command = this.#inner.start(spec);
+      void this.#observe(command, ids, admitted, spec.tmpdir);
+      return command;
+    } catch (error) {
+      this.#failed(error as RemoteError, ids);
+      void this.#giveBack(admitted, spec.tmpdir);
+      throw error;
+    }
+  }
+
+  get(commandID: string): Command | undefined {
+    return this.#inner.get(commandID);
+  }
+
+  list(filter?: CommandFilter): Command[] {
+    return this.#inner.list(filter);
+  }
+
+  running(filter?: CommandFilter): number {
+    return this.#inner.running(filter);
+  }
+
+  loginEnvironment(signal?: AbortSignal): Promise<Record<string, string>> {
+    return this.#inner.loginEnvironment(signal);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  async #observe(
+    command: Command,
+    ids: Ids,
+    admitted: Admitted | undefined,
+    tmpdir: string | undefined,
+  ): Promise<void> {
+    try {
+      await command.started;
+    } catch (error) {
+      this.#failed(error as RemoteError, ids);
+      await this.#giveBack(admitted, tmpdir);
+      return;
+    }
+    const { exit, signal, state } = await command.done;
+    this.#audit.write({ event: "exit", ...ids, exit, signal, state });
+    await command.settled;
+    // The helper removes the directory.
+    admitted?.lent?.[Symbol.dispose]();
+  }
+
+  #failed(error: unknown, ids: Ids): void {
+    this.#audit.write({ event: "exit", ...ids, state: codeOf(error) ?? "failed" });
+  }
+
+  async #giveBack(admitted: Admitted | undefined, tmpdir: string | undefined): Promise<void> {
+    admitted?.lent?.[Symbol.dispose]();
+    if (tmpdir !== undefined) await rm(tmpdir, { recursive: true, force: true });
+  }
+}
+
+type Ids = Pick<AuditLine, "approver" | "workspaceID" | "sessionID" | "commandID">;
+
+function idsOf(command: Command): Ids {
+  const { workspaceID, sessionID, commandID } = command.record();
+  return { workspaceID, sessionID, commandID };
+}

@@ -1,0 +1,25 @@
+// GET /global/health: whom the client talks to. Without a token it answers with a proof only (auth/guard.ts).
+import { Health } from "../../protocol/health.js";
+import { PROTOCOL } from "../../protocol/version.js";
+import { ENFORCEMENT } from "../host.js";
+import type { Services } from "../services.js";
+import type { TypedApp } from "./typed.js";
+
+export function healthRoutes(app: TypedApp, { host }: Pick<Services, "host">): void {
+  app.get("/global/health", { schema: { response: { 200: Health } } }, async () => {
+    const { hostname, platform, arch, stub } = host;
+    const { pid, startedAt, instanceID, version } = stub;
+    return {
+      healthy: true as const,
+      ok: true as const,
+      version,
+      protocol: { ...PROTOCOL },
+      hostname,
+      platform,
+      arch,
+      enforcement: ENFORCEMENT,
+      lease: null,
+      stub: { pid, startedAt, instanceID },
+    };
+  });
+}

@@ -1,0 +1,163 @@
+// The parts of a running stub, put together once. They know nothing of HTTP; the routes know nothing of files and processes.
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Admission } from "./admission.js";
+import { Approvers } from "./auth/approvers.js";
+import { Bearer } from "./auth/token.js";
+import type { CommandEvents, CommandService } from "./commands/types.js";
+import { EventBus } from "./events/bus.js";
+import { EventClients } from "./events/clients.js";
+import type { HostFacts } from "./host.js";
+import { ObservedCommands } from "./observed-commands.js";
+import { denyWhenAbsent } from "./permission/absence.js";
+import { Approvals, KeptApprovals } from "./permission/approvals.js";
+import { Asks } from "./permission/asks.js";
+import { Gate } from "./permission/gate.js";
+import { Search } from "./search/search.js";
+import { KeptSession, Sessions } from "./sessions.js";
+import { Shell } from "./shell/shell.js";
+import { AuditLog } from "./state/audit.js";
+import { JsonStore, type StoreLog } from "./state/store.js";
+import { KeptWorkspace, Workspaces } from "./workspaces.js";
+
+export interface ServicesOptions {
+  host: HostFacts;
+  token: string;
+  /** state/: workspaces, sessions, approvals are below it. */
+  stateDirectory: string;
+  approversDirectory: string;
+  auditFile: string;
+  /** Private temporary directories of commands; canonical, below the install root. */
+  tmpDirectory: string;
+  /** Path of the ripgrep that searches. */
+  ripgrep: string;
+  /** Makes the service that runs commands; told where its events go. */
+  commands(events: CommandEvents): CommandService;
+  log: StoreLog;
+  heartbeatMs?: number | undefined;
+  /** Milliseconds without any client after which pending asks are denied. */
+  askTimeoutMs?: number | undefined;
+}
+
+/** Sockets that are open now; the server counts, others look. */
+export interface Presence {
+  connections: number;
+}
+
+export interface Services extends AsyncDisposable {
+  host: HostFacts;
+  presence: Presence;
+  bearer: Bearer;
+  approvers: Approvers;
+  audit: AuditLog;
+  bus: EventBus;
+  eventClients: EventClients;
+  approvals: Approvals;
+  asks: Asks;
+  gate: Gate;
+  workspaces: Workspaces;
+  sessions: Sessions;
+  commands: CommandService;
+  admission: Admission;
+  shell: Shell;
+  search: Search;
+  /** Ends what waits (streams, asks), so that the server can close. Commands go on. */
+  drain(): void;
+}
+
+/** Reads the state directory (made if missing). Throws what reading and making files throw. */
+export async function createServices(options: ServicesOptions): Promise<Services> {
+  const { host, stateDirectory, log } = options;
+  for (const directory of [stateDirectory, options.approversDirectory, options.tmpDirectory]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  }
+  const kept = {
+    workspaces: await JsonStore.open(join(stateDirectory, "workspaces"), KeptWorkspace, log),
+    sessions: await JsonStore.open(join(stateDirectory, "sessions"), KeptSession, log),
+    approvals: await JsonStore.open(join(stateDirectory, "approvals"), KeptApprovals, log),
+  };
+  const audit = new AuditLog(options.auditFile);
+  const bus = new EventBus();
+  const presence: Presence = { connections: 0 };
+  const approvals = new Approvals(kept.approvals);
+  const asks = new Asks(bus);
+  const gate = new Gate({ approvals, asks, audit, guarded: host });
+  const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host });
+  const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit);
+  const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
+  workspaces.onDelete(async ({ id }) => {
+    asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
+    for (const command of commands.list({ workspaceID: id })) command.cancel("abort");
+  });
+  await dropOrphans(workspaces, kept.sessions, kept.approvals, log);
+  await dropTemporary(options.tmpDirectory, commands);
+  const admission = new Admission({ sessions, approvals, gate, host, tmpDirectory: options.tmpDirectory });
+  commands.admittedBy(admission);
+  const eventClients = new EventClients(bus, { heartbeatMs: options.heartbeatMs });
+  const absence = denyWhenAbsent({ asks, connected: () => presence.connections > 0, limitMs: options.askTimeoutMs });
+  const drain = () => {
+    absence[Symbol.dispose]();
+    asks.withdrawAll(() => true, "the stub is ending");
+    eventClients.close();
+  };
+  return {
+    host,
+    presence,
+    bearer: new Bearer(options.token),
+    approvers: new Approvers({ directory: options.approversDirectory, instanceID: host.stub.instanceID }),
+    audit,
+    bus,
+    eventClients,
+    approvals,
+    asks,
+    gate,
+    workspaces,
+    sessions,
+    commands,
+    admission,
+    shell: new Shell({ admission, commands, sessions, bus }),
+    search: new Search({ ripgrep: options.ripgrep }),
+    drain,
+    async [Symbol.asyncDispose]() {
+      drain();
+      await commands.close();
+      audit.close();
+    },
+  };
+}
+
+function eventsOf(bus: EventBus): CommandEvents {
+  return {
+    emit: (type, properties) => bus.publish({ type, properties, workspaceID: properties.workspaceID }),
+    listening: () => bus.size > 0,
+  };
+}
+
+/** What a kill in the middle of a delete left behind. */
+async function dropOrphans(
+  workspaces: Workspaces,
+  sessions: JsonStore<typeof KeptSession>,
+  approvals: JsonStore<typeof KeptApprovals>,
+  log: StoreLog,
+): Promise<void> {
+  const orphaned = { sessions: 0, approvals: 0 };
+  for (const { id, workspaceID } of sessions.values()) {
+    if (workspaces.find(workspaceID) !== undefined) continue;
+    await sessions.delete(id);
+    orphaned.sessions += 1;
+  }
+  for (const id of approvals.ids()) {
+    if (workspaces.find(id) !== undefined) continue;
+    await approvals.delete(id);
+    orphaned.approvals += 1;
+  }
+  if (orphaned.sessions + orphaned.approvals > 0) log.warn(orphaned, "state of deleted workspaces was dropped");
+}
+
+/** Temporary directories of commands that are no more. */
+async function dropTemporary(directory: string, commands: CommandService): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const command = commands.get(name);
+    if (command === undefined || command.isSettled) await rm(join(directory, name), { recursive: true, force: true });
+  }
+}

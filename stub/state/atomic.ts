@@ -1,0 +1,43 @@
+// A file is either the old one or the new one, also after a kill or a power cut: temporary name, fsync, rename, fsync of the directory.
+import { randomBytes } from "node:crypto";
+import { open, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Replaces `path` by `data` with mode 0600. Throws node's errors; on failure the old file is as it was and nothing is left behind. */
+export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  const directory = dirname(path);
+  const temporary = join(directory, `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(ignoreMissing);
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+/** Removes a file for good; a missing one is no error. */
+export async function removeDurably(path: string): Promise<void> {
+  await unlink(path).catch(ignoreMissing);
+  await syncDirectory(dirname(path));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
+}

@@ -1,0 +1,78 @@
+// Who ran and approved what: one JSON line per event, appended before the thing happens, 0600, rotated at 5 MB.
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { codeOf } from "../../protocol/errors.js";
+
+const ROTATE_BYTES = 5 * 1024 * 1024;
+
+export interface AuditLine {
+  event: "command" | "exit" | "reply" | "approval" | "workspace" | "session" | "approver";
+  /** Key id of the approver whose secret came with the request. */
+  approver?: string | undefined;
+  workspaceID?: string | undefined;
+  sessionID?: string | undefined;
+  commandID?: string | undefined;
+  permissionID?: string | undefined;
+  /** As text, or as a list of arguments. */
+  command?: string | string[] | undefined;
+  cwd?: string | undefined;
+  path?: string | undefined;
+  access?: string | undefined;
+  decision?: string | undefined;
+  message?: string | undefined;
+  exit?: number | null | undefined;
+  signal?: string | null | undefined;
+  state?: string | undefined;
+}
+
+export class AuditLog {
+  readonly #path: string;
+  #descriptor: number;
+  #size: number;
+
+  /** Throws node's errors when the file cannot be opened. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = openSync(path, "a", 0o600);
+    this.#size = fstatSync(this.#descriptor).size;
+  }
+
+  /** Synchronous (about 10 us), so that a line is there before the command is. Throws when it cannot be written. */
+  write(line: AuditLine): void {
+    const bytes = Buffer.from(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+    if (this.#size > 0 && this.#size + bytes.length > ROTATE_BYTES) this.#rotate();
+    writeSync(this.#descriptor, bytes);
+    this.#size += bytes.length;
+  }
+
+  /** The last `limit` lines, oldest first; the file before the rotation is read where this one has fewer. */
+  async tail(limit: number): Promise<string> {
+    const lines = await lastLines(this.#path, limit);
+    if (lines.length < limit) lines.unshift(...(await lastLines(`${this.#path}.1`, limit - lines.length)));
+    return lines.map((line) => `${line}\n`).join("");
+  }
+
+  close(): void {
+    if (this.#descriptor < 0) return;
+    closeSync(this.#descriptor);
+    this.#descriptor = -1;
+  }
+
+  #rotate(): void {
+    renameSync(this.#path, `${this.#path}.1`);
+    closeSync(this.#descriptor);
+    this.#descriptor = openSync(this.#path, "a", 0o600);
+    this.#size = 0;
+  }
+}
+
+async function lastLines(path: string, limit: number): Promise<string[]> {
+  try {
+    await using file = await open(path, "r");
+    const text = await file.readFile("utf8");
+    return text.split("\n").slice(0, -1).slice(-limit);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
