@@ -1,9 +1,7 @@
 // The typed HTTP client of one stub: every request of the laptop goes through `send` or `stream`.
 // Adds the token and the approver's secret, mends what can be mended (a stale token, an expired secret, a broken stream), once each.
-import type { Socket } from "node:net";
 import { type Static, type TSchema, Type } from "typebox";
 import { Check } from "typebox/value";
-import { Pool } from "undici";
 import { CommandRecord } from "../../protocol/command.js";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { Health } from "../../protocol/health.js";
@@ -14,9 +12,10 @@ import { Approval, Workspace, WorkspaceContext } from "../../protocol/workspace.
 import type { StubIdentity, StubLink } from "../tunnel/link.js";
 import { Approver, type ApproverKey } from "./approver.js";
 import { asRemoteError, isBroken } from "./broken.js";
-import { exchange, type Flow, type HttpHead, type HttpRequest } from "./exchange.js";
+import { exchange, type Flow, type HttpHead, type HttpRequest, type Receiver } from "./exchange.js";
 import { httpStream } from "./http-stream.js";
 import { pause } from "./pause.js";
+import { StreamPool } from "./stream-pool.js";
 
 export interface StubRequest {
   method: HttpRequest["method"];
@@ -53,26 +52,13 @@ const ERROR_BODY_LIMIT = 1024 * 1024;
 export class StubClient {
   readonly link: StubLink;
   readonly approver: Approver;
-  readonly #pool: Pool;
+  readonly #pool: StreamPool;
   /** Errors of opening a stream: nothing was sent. */
   readonly #unsent = new WeakSet<object>();
 
   constructor(link: StubLink, key: ApproverKey) {
     this.link = link;
-    this.#pool = new Pool("http://stub", {
-      connections: null,
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 3_600_000,
-      keepAliveMaxTimeout: 3_600_000,
-      connect: (_options, done) => {
-        this.#open().then(
-          (stream) => done(null, stream as Socket),
-          (error) => done(error, null),
-        );
-      },
-    });
+    this.#pool = new StreamPool(() => this.#open());
     this.approver = new Approver(key, {
       clock: async (signal) => {
         const { headers, body } = await this.send({ method: "GET", path: "/global/health", signal });
@@ -212,25 +198,22 @@ export class StubClient {
     let refused: HttpHead | undefined;
     const body: Uint8Array[] = [];
     let size = 0;
-    await exchange(
-      this.#pool,
-      wire(request, identity.token, secret),
-      {
-        sent: () => receiver.sent?.(),
-        head: (head) => {
-          if (head.status >= 400) refused = head;
-          else receiver.head?.(head);
-        },
-        data: (chunk, flow) => {
-          if (refused === undefined) receiver.data(chunk, flow);
-          else if (size < ERROR_BODY_LIMIT) {
-            size += chunk.length;
-            body.push(chunk);
-          }
-        },
+    const answer: Receiver = {
+      sent: () => receiver.sent?.(),
+      head: (head) => {
+        if (head.status >= 400) refused = head;
+        else receiver.head?.(head);
       },
-      request.signal,
-    );
+      data: (chunk, flow) => {
+        if (refused === undefined) receiver.data(chunk, flow);
+        else if (size < ERROR_BODY_LIMIT) {
+          size += chunk.length;
+          body.push(chunk);
+        }
+      },
+    };
+    const wired = wire(request, identity.token, secret);
+    await this.#pool.use((client) => exchange(client, wired, answer, request.signal));
     if (refused !== undefined) throw RemoteError.fromWire(parseJson(Buffer.concat(body)), refused.status);
   }
 
