@@ -2,13 +2,18 @@
 import type { Writable } from "node:stream";
 import { isErrorCode, RemoteError } from "../../protocol/errors.js";
 import type { ExecChannel, Transport } from "../ssh/transport.js";
-import { abortError, orAborted, throwIfAborted, withTimeout } from "./abort.js";
+import { abortError, orAborted, pause, throwIfAborted, withTimeout } from "./abort.js";
 import { type Frame, type Frames, parseFrames } from "./frames.js";
+import { watchLoss } from "./loss.js";
 import { plainText } from "./plain-text.js";
 import type { HostScript } from "./script.js";
 
 /** More than any script of ours answers: an rc file that never stops printing must not fill memory. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
+/** How long a script that has answered may take to end. */
+const LINGER_MS = 2_000;
+/** Between the end of a channel and the end of its connection, where that is the reason. */
+const LOSS_MS = 20;
 const STDERR_KEPT = 4 * 1024;
 
 /** Runs a script that needs no more than its text; answers all its frames. Throws what the script's `error` frame says. */
@@ -26,6 +31,7 @@ export async function converse(
 
 export class Conversation implements AsyncDisposable {
   readonly #channel: ExecChannel;
+  readonly #loss: { lost: boolean };
   readonly #script: HostScript;
   readonly #signal: AbortSignal | undefined;
   #chunks: Buffer[] = [];
@@ -38,13 +44,20 @@ export class Conversation implements AsyncDisposable {
   /** Sends the text; stdin stays open. The channel is closed when `signal` aborts. */
   static async open(transport: Transport, script: HostScript, signal?: AbortSignal): Promise<Conversation> {
     throwIfAborted(signal);
+    const loss = watchLoss(transport);
     const channel = await transport.exec("sh", signal);
-    const conversation = new Conversation(channel, script, signal);
+    const conversation = new Conversation(channel, script, signal, loss);
     channel.stdin.write(script.text);
     return conversation;
   }
 
-  private constructor(channel: ExecChannel, script: HostScript, signal: AbortSignal | undefined) {
+  private constructor(
+    channel: ExecChannel,
+    script: HostScript,
+    signal: AbortSignal | undefined,
+    loss: { lost: boolean },
+  ) {
+    this.#loss = loss;
     this.#channel = channel;
     this.#script = script;
     this.#signal = signal;
@@ -101,8 +114,14 @@ export class Conversation implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    if (!this.#ended) this.#channel.close();
     this.#channel.stdout.resume();
+    // A script that has answered is about to end. Closing over its own end would let dropbear close twice, and the
+    // second time hits the next channel, which has got the same number.
+    if (!this.#ended && this.#failure === undefined && this.#channel.stdin.writableEnded) {
+      using patience = withTimeout(undefined, LINGER_MS, "the script does not end");
+      await orAborted(this.#channel.closed, patience.signal).catch(() => undefined);
+    }
+    if (!this.#ended) this.#channel.close();
   }
 
   #frames(): Map<string, Frame> {
@@ -163,7 +182,9 @@ export class Conversation implements AsyncDisposable {
       using patience = withTimeout(undefined, 1000, "no end of stdout");
       await orAborted(end, patience.signal).catch(() => undefined);
     }
-    if (code === null && killedBy === null) {
+    // A channel is told of the end of its connection before we are.
+    if (code === null && killedBy === null) await pause(LOSS_MS);
+    if (this.#loss.lost) {
       this.#failure ??= new RemoteError("connection_lost", `the connection was lost (${this.#script.name})`);
     }
     this.#ended = true;

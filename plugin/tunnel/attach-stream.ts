@@ -1,6 +1,7 @@
 // `stub attach` on an exec channel as a stream: the way to the stub where sshd forbids forwarding.
 import { Duplex } from "node:stream";
 import { RemoteError } from "../../protocol/errors.js";
+import { throwIfAborted } from "../bootstrap/abort.js";
 import { Conversation } from "../bootstrap/conversation.js";
 import { hostScript } from "../bootstrap/script.js";
 import type { ExecChannel, Transport } from "../ssh/transport.js";
@@ -12,14 +13,21 @@ export async function attach(
   socket: string,
   signal: AbortSignal,
 ): Promise<Duplex> {
+  throwIfAborted(signal);
   const script = hostScript("attach", installRoot, { socket });
-  const conversation = await Conversation.open(transport, script, signal);
+  // The caller's signal ends the opening; the stream then lives longer than that.
+  const opening = new AbortController();
+  const onAbort = () => opening.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const conversation = await Conversation.open(transport, script, opening.signal);
   try {
     const { channel, rest } = await conversation.handOver("ready");
     return new AttachStream(channel, rest);
   } catch (error) {
     await conversation[Symbol.asyncDispose]();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
