@@ -1,7 +1,5 @@
 // Output over streams that break: the real command routes and helper, a link that is cut on purpose.
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { followCommand, type OutputPiece } from "../../plugin/stub-client/command-stream.js";
 import { newID } from "../../protocol/ids.js";
+import { startChildStub } from "../fixtures/child-stub.js";
 import { type CommandApp, commandApp, commandRequest } from "../fixtures/command-app.js";
 import { SocketLink, testApprover } from "../fixtures/socket-link.js";
 
@@ -120,7 +119,7 @@ describe("a command's output over a link that breaks", () => {
 
   it("is found again after the stub was killed and started anew", async () => {
     const folder = await mkdtemp(join(tmpdir(), "ocr-stub-"));
-    let stub = await startCommandStub(folder);
+    let stub = await startChildStub(folder);
     const other = linkTo(join(folder, "stub.sock"));
     const otherClient = new StubClient(other, testApprover());
     try {
@@ -132,7 +131,7 @@ describe("a command's output over a link that breaks", () => {
           restarted ??= (async () => {
             other.down = (async () => {
               await stub.kill("SIGKILL");
-              stub = await startCommandStub(folder);
+              stub = await startChildStub(folder);
             })();
             await other.down;
           })();
@@ -258,17 +257,4 @@ class Hashed {
   digest(): string {
     return this.#hash.digest("hex");
   }
-}
-
-async function startCommandStub(folder: string) {
-  const script = join(import.meta.dirname, "../fixtures/command-stub.ts");
-  const child = spawn(process.execPath, ["--import", "tsx", script, folder], { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = once(child, "exit");
-  await once(child.stdout, "data");
-  return {
-    kill: async (signal: NodeJS.Signals) => {
-      child.kill(signal);
-      await ended;
-    },
-  };
 }
