@@ -14,8 +14,8 @@ const ATTEMPTS = 3;
 
 export interface AuthenticatorOptions {
   askPassphrase?: (identityFile: string) => Promise<string | undefined>;
-  /** Around each question to a person. */
-  asking(on: boolean): void;
+  /** Around what may take a person's time. */
+  unlocking(on: boolean): void;
   /** Ends the attempt. */
   fail(error: RemoteError): void;
 }
@@ -103,11 +103,16 @@ export class Authenticator {
     return new RemoteError("internal", "the login failed unexpectedly", { cause: error });
   }
 
-  /** The private half; each file is asked for once, whoever needs it. */
-  #open(file: PrivateKeyFile): Promise<ParsedKey> {
+  /** The private half; each file is asked for once, whoever needs it. Typing and bcrypt take the time they take. */
+  async #open(file: PrivateKeyFile): Promise<ParsedKey> {
     const opened = this.#opened.get(file.file) ?? this.#unlock(file);
     this.#opened.set(file.file, opened);
-    return opened;
+    this.#options.unlocking(true);
+    try {
+      return await opened;
+    } finally {
+      this.#options.unlocking(false);
+    }
   }
 
   async #unlock(file: PrivateKeyFile): Promise<ParsedKey> {
@@ -118,7 +123,7 @@ export class Authenticator {
       throw new RemoteError("identity_unreadable", `identity file ${file.file}: damaged`, { details });
     }
     for (let attempt = 1; ; attempt++) {
-      const passphrase = await this.#ask(file.file);
+      const passphrase = await this.#options.askPassphrase?.(file.file);
       if (passphrase === undefined) {
         throw new RemoteError("passphrase_required", `identity file ${file.file} is protected by a passphrase`, {
           details,
@@ -129,16 +134,6 @@ export class Authenticator {
       if (attempt === ATTEMPTS) {
         throw new RemoteError("passphrase_wrong", `identity file ${file.file}: wrong passphrase`, { details });
       }
-    }
-  }
-
-  async #ask(file: string): Promise<string | undefined> {
-    if (this.#options.askPassphrase === undefined) return undefined;
-    this.#options.asking(true);
-    try {
-      return await this.#options.askPassphrase(file);
-    } finally {
-      this.#options.asking(false);
     }
   }
 }

@@ -5,6 +5,7 @@ import { RemoteError } from "../../../protocol/errors.js";
 import { hostTrust } from "../host-trust.js";
 import type { OpenOptions, ResolvedHost } from "../transport.js";
 import { Authenticator } from "./authenticator.js";
+import { coalesceWrites } from "./coalesce.js";
 import { Deadline } from "./deadline.js";
 import { abortedError, handshakeError, levelOf, type Stage } from "./errors.js";
 import { readGreeting } from "./greeting.js";
@@ -43,6 +44,7 @@ export function handshake(host: ResolvedHost, stream: Duplex, options: OpenOptio
     });
 
     stream.pause();
+    coalesceWrites(stream);
     const greeting = readGreeting(stream);
     if (signal?.aborted) {
       onAbort();
@@ -76,7 +78,7 @@ export function handshake(host: ResolvedHost, stream: Duplex, options: OpenOptio
       const trust = hostTrust(host);
       const authenticator = new Authenticator(host, {
         askPassphrase: options.askPassphrase,
-        asking: (on) => (on ? deadline.pause() : deadline.resume()),
+        unlocking: (on) => (on ? deadline.pause() : deadline.resume()),
         fail,
       });
       client.connect({

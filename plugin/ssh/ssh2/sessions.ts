@@ -9,6 +9,14 @@ const KEEPER = "cat";
 /** Refusals while no session of ours is open: pauses between attempts, milliseconds. */
 const PAUSES = [50, 100, 200, 400];
 
+/** A command that runs. `exit` is filled in when it is told, which may be in the same packet that opened the channel. */
+export interface Session {
+  channel: ClientChannel;
+  exit: { code: number | null; signal: string | null };
+  /** We have closed it: its place is ours no longer, even if the host keeps it. */
+  release(): void;
+}
+
 export class Sessions {
   readonly #client: Client;
   readonly #active = new Set<object>();
@@ -22,7 +30,7 @@ export class Sessions {
   /** Costs nothing beside other work; a host that refuses it is only slower. */
   keepOne(): void {
     this.#open(KEEPER).then(
-      (channel) => {
+      ({ channel }) => {
         this.#keeper = channel;
         channel.on("close", () => {
           if (this.#keeper === channel) this.#keeper = undefined;
@@ -36,15 +44,16 @@ export class Sessions {
   }
 
   /** Throws `channel_refused` or `aborted`; a lost connection is told by the caller. */
-  async exec(command: string, signal?: AbortSignal): Promise<ClientChannel> {
+  async exec(command: string, signal?: AbortSignal): Promise<Session> {
     for (let refused = 0; ; ) {
       if (signal?.aborted) throw abortedError(signal);
       const slot = {};
       this.#active.add(slot);
       try {
-        const channel = await this.#open(command);
-        channel.once("close", () => this.#release(slot));
-        return channel;
+        const opened = await this.#open(command);
+        const release = () => this.#release(slot);
+        opened.channel.once("close", release);
+        return { ...opened, release };
       } catch (error) {
         this.#release(slot);
         const pause = PAUSES[refused];
@@ -73,9 +82,21 @@ export class Sessions {
     this.wake();
   }
 
-  #open(command: string): Promise<ClientChannel> {
+  #open(command: string): Promise<Omit<Session, "release">> {
     return new Promise((resolve, reject) => {
-      this.#client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel)));
+      this.#client.exec(command, (error, channel) => {
+        if (error) {
+          reject(error);
+          return;
+        }
+        // at once, not after the promise: a short command's exit may stand in the same packet
+        const exit: Session["exit"] = { code: null, signal: null };
+        channel.on("exit", (code: number | null, name?: string) => {
+          exit.code = code;
+          exit.signal = name ?? null;
+        });
+        resolve({ channel, exit });
+      });
     });
   }
 

@@ -5,7 +5,7 @@ import { RemoteError } from "../../../protocol/errors.js";
 import type { ExecChannel, ResolvedHost, Transport } from "../transport.js";
 import { ChannelInput, ChannelOutput, ChannelSocket } from "./channel.js";
 import { abortedError, channelError, destinationOf, lostError } from "./errors.js";
-import { Sessions } from "./sessions.js";
+import { type Session, Sessions } from "./sessions.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
 
 type Stream = Readable | Writable;
@@ -42,8 +42,12 @@ export class Ssh2Transport implements Transport {
   }
 
   async exec(command: string, signal?: AbortSignal): Promise<ExecChannel> {
-    const channel = await this.#opening(signal, () => this.#sessions.exec(command, signal));
-    return this.#execChannel(channel, signal);
+    const discardSession = (session: Session) => {
+      discard(session.channel);
+      session.release();
+    };
+    const session = await this.#opening(signal, () => this.#sessions.exec(command, signal), discardSession);
+    return this.#execChannel(session, signal);
   }
 
   openSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
@@ -102,16 +106,17 @@ export class Ssh2Transport implements Transport {
         new Promise<ClientChannel>((resolve, reject) => {
           open((error, opened) => (error ? reject(channelError(what, error)) : resolve(opened)));
         }),
+      discard,
     );
     return this.#track(new ChannelSocket(channel));
   }
 
   /** What is opened after the caller has left is closed; a failure of a connection that is gone is its loss. */
-  async #opening(signal: AbortSignal | undefined, open: () => Promise<ClientChannel>): Promise<ClientChannel> {
+  async #opening<T>(signal: AbortSignal | undefined, open: () => Promise<T>, late: (opened: T) => void): Promise<T> {
     if (signal?.aborted) throw abortedError(signal);
     const gone = this.#gone();
     if (gone !== undefined) throw gone;
-    let opened: Promise<ClientChannel>;
+    let opened: Promise<T>;
     try {
       opened = open();
     } catch (error) {
@@ -121,7 +126,7 @@ export class Ssh2Transport implements Transport {
     try {
       return await Promise.race([opened, aborted.promise]);
     } catch (error) {
-      opened.then(discard, () => undefined);
+      opened.then(late, () => undefined);
       throw signal?.aborted ? error : (this.#gone() ?? error);
     } finally {
       aborted.dispose();
@@ -133,26 +138,30 @@ export class Ssh2Transport implements Transport {
     return this.#stream.destroyed || this.#closing ? lostError(this.#host, this.#failure) : undefined;
   }
 
-  #execChannel(channel: ClientChannel, signal: AbortSignal | undefined): ExecChannel {
+  #execChannel(session: Session, signal: AbortSignal | undefined): ExecChannel {
+    const { channel, exit } = session;
     const stdin = this.#track(new ChannelInput(channel));
     const stdout = this.#track(new ChannelOutput(channel));
     const stderr = this.#track(new ChannelOutput(channel.stderr));
-    let exit: { code: number | null; signal: string | null } = { code: null, signal: null };
-    channel.on("exit", (code: number | null, name?: string) => {
-      exit = { code, signal: name ?? null };
+    let resolveClosed: (how: typeof exit) => void = () => undefined;
+    const closed = new Promise<typeof exit>((resolve) => {
+      resolveClosed = resolve;
     });
+    const settle = () => {
+      signal?.removeEventListener("abort", onAbort);
+      session.release();
+      stdin.destroy();
+      resolveClosed(exit);
+    };
     const end = (error?: Error) => {
-      for (const stream of [stdin, stdout, stderr]) stream.destroy(error);
+      // best effort: a host may refuse signals, and some do not end a command whose channel is closed
+      channel.signal("TERM");
       channel.close();
+      for (const stream of [stdin, stdout, stderr]) stream.destroy(error);
+      settle();
     };
     const onAbort = () => end(abortedError(signal));
-    const closed = new Promise<typeof exit>((resolve) => {
-      channel.once("close", () => {
-        signal?.removeEventListener("abort", onAbort);
-        stdin.destroy();
-        resolve(exit);
-      });
-    });
+    channel.once("close", settle);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
     return { stdin, stdout, stderr, closed, close: () => end() };
