@@ -12,7 +12,6 @@ import {
   parseEnd,
   type RunFile,
   type RunMeta,
-  readEndFile,
   readRunFile,
   SUFFIX,
   waitStatus,
@@ -321,7 +320,7 @@ export class RunningCommand implements Command {
   #lookAtDisk(): void {
     // in this order: a helper that ends in between has written its end before it was seen dead
     const alive = this.#helper !== undefined && isAlive(this.#helper);
-    const end = readEndFile(this.#base);
+    const end = readRunFile(this.#base)?.end;
     const output = { stdout: logSize(this.logPath("stdout")), stderr: logSize(this.logPath("stderr")) };
     if (output.stdout !== this.#record.output.stdout || output.stderr !== this.#record.output.stderr) {
       this.#grow(0, output.stdout);

@@ -1,5 +1,7 @@
 // The files of one command below state/commands/: what they are called, and what is in them. The helper writes them;
 // the stub only reads, so that a command is the same whether this stub started it, or one before.
+//   ID.run      a line with what the stub knew, a line of the helper's, and at the end a line with how it ended (the last counts)
+//   ID.stdout   ID.stderr   as printed; made at the first byte
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type Static, Type } from "typebox";
@@ -27,7 +29,7 @@ export type RunMeta = Static<typeof RunMeta>;
 const RunProcess = Type.Object({ pid: Type.Integer(), startTime: Type.String(), started: Type.Integer() });
 type RunProcess = Static<typeof RunProcess>;
 
-/** `.end`, and the payload of the helper's `end` report. */
+/** Further lines of `.run`, and the payload of the helper's `end` report. */
 export const EndRecord = Type.Object({
   /** As waitpid gives it. */
   status: Type.Integer(),
@@ -45,28 +47,34 @@ export type EndRecord = Static<typeof EndRecord>;
 
 export const END_FLAG = { timedOut: 1, aborted: 2, leftovers: 4 } as const;
 
-export const SUFFIX = { run: ".run", end: ".end", stdout: ".stdout", stderr: ".stderr" } as const;
+export const SUFFIX = { run: ".run", stdout: ".stdout", stderr: ".stderr" } as const;
 
 export interface RunFile {
   meta: RunMeta;
   process: RunProcess;
+  /** Undefined as long as the shell runs (or where its helper died). */
+  end: EndRecord | undefined;
 }
 
 /** Undefined where there is none; throws SyntaxError for one that does not parse. */
 export function readRunFile(base: string): RunFile | undefined {
   const text = readIfThere(base + SUFFIX.run);
-  if (text === undefined) return undefined;
-  const [meta, process] = text.split("\n").map((line) => (line === "" ? undefined : (JSON.parse(line) as unknown)));
-  if (!Value.Check(RunMeta, meta) || !Value.Check(RunProcess, process)) {
-    throw new SyntaxError(`${base}${SUFFIX.run} is not a command's record`);
-  }
-  return { meta, process };
+  return text === undefined ? undefined : parseRun(text);
 }
 
-/** Undefined where there is none; throws SyntaxError for one that does not parse. */
-export function readEndFile(base: string): EndRecord | undefined {
-  const text = readIfThere(base + SUFFIX.end);
-  return text === undefined ? undefined : parseEnd(text);
+/** Throws SyntaxError. A last line without its newline is not there yet. */
+export function parseRun(text: string): RunFile {
+  const lines = text.split("\n").slice(0, -1);
+  const meta: unknown = JSON.parse(lines[0] ?? "");
+  const process: unknown = JSON.parse(lines[1] ?? "");
+  if (!Value.Check(RunMeta, meta) || !Value.Check(RunProcess, process)) throw new SyntaxError("not a command's record");
+  const last = lines.length > 2 ? lines.at(-1) : undefined;
+  return { meta, process, end: last === undefined ? undefined : parseEnd(last) };
+}
+
+/** Whether a record has the line of its end, without parsing it. */
+export function hasEnded(text: string): boolean {
+  return text.split("\n").length > 3;
 }
 
 export function parseEnd(text: string): EndRecord {

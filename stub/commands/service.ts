@@ -1,12 +1,13 @@
 // All commands of this stub: starts them through the spawner, finds those of earlier stubs on disk, forgets old ones.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import type { Frame } from "../../protocol/frames.js";
 import { type CommandOwner, RunningCommand } from "./command.js";
 import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "./environment.js";
-import { type RunMeta, readRunFile, SUFFIX } from "./files.js";
+import { hasEnded, type RunMeta, readRunFile, SUFFIX } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { type EnvironmentBlock, environmentBlock } from "./request.js";
 import { findShell } from "./shell.js";
@@ -58,6 +59,8 @@ const ORPHAN_MS = 1000;
 const SPAWNER_MIN_LIFE_MS = 1000;
 
 export class HostCommandService implements CommandService, CommandOwner {
+  /** Resolves when `list` holds what an earlier stub left running; `get` finds each of them before, too. */
+  readonly adopted: Promise<void>;
   readonly #options: CommandServiceOptions;
   readonly #boot = bootID();
   readonly #commands = new Map<string, RunningCommand>();
@@ -84,7 +87,9 @@ export class HostCommandService implements CommandService, CommandOwner {
       if (problem !== undefined)
         options.log.warn({ source, problem }, "the login environment could not be read as usual");
     });
-    this.#adopt();
+    this.adopted = this.#adopt().catch((error: unknown) => {
+      options.log.error({ err: error }, "the commands of an earlier stub could not be read");
+    });
   }
 
   start(spec: CommandSpec): Command {
@@ -267,13 +272,24 @@ export class HostCommandService implements CommandService, CommandOwner {
     return join(this.#options.directory, commandID);
   }
 
-  /** Commands of an earlier stub that may still run: their helpers live on. */
-  #adopt(): void {
-    const names = new Set(readdirSync(this.#options.directory));
+  /** Commands of an earlier stub that may still run: their helpers live on. Thousands of ended ones are read past. */
+  async #adopt(): Promise<void> {
+    const names = await readdir(this.#options.directory);
     for (const name of names) {
-      if (!name.endsWith(SUFFIX.run)) continue;
+      if (!name.endsWith(SUFFIX.run) || this.#closed) continue;
       const commandID = name.slice(0, -SUFFIX.run.length);
-      if (!names.has(commandID + SUFFIX.end)) this.#load(commandID);
+      if (this.#commands.has(commandID)) continue;
+      const text = await readFile(join(this.#options.directory, name), "utf8").catch(() => "");
+      if (!hasEnded(text) && !this.#closed) this.#adoptOne(commandID);
+    }
+  }
+
+  #adoptOne(commandID: string): void {
+    if (this.#commands.has(commandID)) return;
+    try {
+      this.#load(commandID);
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error; // reported by #load
     }
   }
 

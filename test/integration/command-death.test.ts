@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parseRun } from "../../stub/commands/files.js";
 import { type CommandApp, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
@@ -49,10 +50,11 @@ describe.skipIf(compiler === undefined)("death on the host (needs a C compiler)"
       stub.kill("SIGKILL");
       await new Promise((resolve) => stub.once("exit", resolve));
       await writeFile(gate, "");
-      const end = await eventually("the end record", () =>
-        readFile(join(folder, "commands", `${request.commandID}.end`), "utf8").catch(() => undefined),
+      const end = await eventually(
+        "the end record",
+        async () => parseRun(await readFile(join(folder, "commands", `${request.commandID}.run`), "utf8")).end,
       );
-      expect(JSON.parse(end)).toMatchObject({ status: 6 << 8, flags: 0, stdout: 3_000_007, stderr: 6 });
+      expect(end).toMatchObject({ status: 6 << 8, flags: 0, stdout: 3_000_007, stderr: 6 });
 
       await using next = await commandApp({ folder });
       const found = await collect(await send(next, "GET", `/command/${request.commandID}/output?follow=1`));
@@ -77,6 +79,7 @@ describe.skipIf(compiler === undefined)("death on the host (needs a C compiler)"
       await new Promise((resolve) => stub.once("exit", resolve));
 
       await using next = await commandApp({ folder });
+      await next.commands.adopted;
       expect(next.commands.running()).toBe(2);
       expect(await json(await send(next, "GET", `/command/${running.commandID}`))).toMatchObject({ state: "running" });
       const following = send(next, "GET", `/command/${running.commandID}/output?follow=1`).then(collect);

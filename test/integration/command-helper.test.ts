@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FrameType } from "../../protocol/frames.js";
+import { hasEnded } from "../../stub/commands/files.js";
 import { encodeCancel } from "../../stub/commands/request.js";
 import { commandApp, run } from "../fixtures/command-app.js";
 import { cCompiler, helperBinary } from "../fixtures/helper-binary.js";
@@ -134,7 +135,8 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
       const kinds = new Set(held.map((target) => target.replace(/:\[\d+\]$/, "")));
       expect(
         [...kinds].filter(
-          (kind) => !["/dev/null", "socket", "pipe", "anon_inode:[signalfd]", `${base}.stdout`].includes(kind),
+          (kind) =>
+            !["/dev/null", "socket", "pipe", "anon_inode:[signalfd]", `${base}.stdout`, `${base}.run`].includes(kind),
         ),
       ).toEqual([]);
     }
@@ -155,9 +157,10 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
       );
     }
     for (let id = 1; id <= count; id++) {
-      const end = await eventually(`end ${id}`, () =>
-        readFile(join(folder, `quiet${id}.end`), "utf8").catch(() => undefined),
-      );
+      const end = await eventually(`end ${id}`, async () => {
+        const text = await readFile(join(folder, `quiet${id}.run`), "utf8").catch(() => "");
+        return hasEnded(text) ? text.split("\n").at(-2) : undefined;
+      });
       expect(JSON.parse(end)).toMatchObject({ status: id << 8, stdout: 30_000 });
     }
     spawner.read();

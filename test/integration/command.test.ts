@@ -3,6 +3,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FrameType, frameReader } from "../../protocol/frames.js";
+import { parseRun } from "../../stub/commands/files.js";
 import {
   body,
   type CommandApp,
@@ -180,11 +181,11 @@ describe.skipIf(compiler === undefined)("a command on the host (needs a C compil
   it("keeps what it needs in files of mode 0600, whatever umask the login has", async () => {
     const request = commandRequest("umask; echo x; echo y >&2");
     await collect(await send(app, "POST", "/command?follow=1", request));
-    for (const suffix of ["run", "stdout", "stderr", "end"]) {
+    for (const suffix of ["run", "stdout", "stderr"]) {
       const { mode } = await stat(join(app.folder, "commands", `${request.commandID}.${suffix}`));
       expect([suffix, (mode & 0o777).toString(8)]).toEqual([suffix, "600"]);
     }
-    const end = JSON.parse(await readFile(join(app.folder, "commands", `${request.commandID}.end`), "utf8"));
+    const { end } = parseRun(await readFile(join(app.folder, "commands", `${request.commandID}.run`), "utf8"));
     expect(end).toMatchObject({ status: 0, flags: 0, stdout: 7, stderr: 2, pending: 0, survivors: [] });
   });
 

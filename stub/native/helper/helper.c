@@ -1,5 +1,5 @@
 // One command, from the fork of the spawner to the last descendant:
-//   claim base.run -> launch -> pump until the shell ends -> base.end, report `end` -> pump on until no child is left -> `settled`
+//   claim base.run -> launch -> pump until the shell ends -> record it, report `end` -> pump on until no child is left -> `settled`
 // A cancel or the time limit goes in between: SIGTERM to the group, after the grace SIGKILL to every descendant, again and
 // again until none is left or nothing more can be done about the survivors.
 #define _GNU_SOURCE
@@ -44,12 +44,13 @@ static const struct start_request *request;
 static struct stream streams[2];
 static pid_t shell;
 static bool shell_ended, children_left, end_reported, started_queued;
-static bool recorded;                     // base.end says it all already
+static bool recorded;                     // the record says it all already
+static int record = -1;                   // base.run
 static int wait_status, flags, signals;
 static uint64_t started_ms, ended_ms;     // since the epoch, for people
 static uint64_t launched_at, limit_at, kill_at, give_up_at;   // CLOCK_MONOTONIC, ms; 0: never
 static size_t pending;
-static char end_path[PATH_ROOM + 16], end_temporary[PATH_ROOM + 16], run_path[PATH_ROOM + 16];
+static char run_path[PATH_ROOM + 16];
 
 static uint64_t clock_ms(clockid_t which) {
   struct timespec t;
@@ -71,11 +72,12 @@ static int fail(const char *stage, int error) {
 }
 
 // base.run is made exclusively: whoever comes second with this id, even through another stub, runs nothing.
-static int claim(uint64_t start_time) {
+static bool claim(uint64_t start_time) {
   char text[160];
   int n = snprintf(text, sizeof text, "\n{\"pid\":%d,\"startTime\":\"%llu\",\"started\":%llu}\n", (int)getpid(),
                    (unsigned long long)start_time, (unsigned long long)started_ms);
-  return log_create(run_path, request->meta, request->meta_length, text, (size_t)n);
+  record = record_create(run_path, request->meta, request->meta_length, text, (size_t)n);
+  return record >= 0;
 }
 
 static int own_signals(void) {
@@ -91,8 +93,6 @@ static int start(void) {
   const char *stage = "fork";
   if (strlen(request->base) >= PATH_ROOM) return fail("log", ENAMETOOLONG);
   snprintf(run_path, sizeof run_path, "%s.run", request->base);
-  snprintf(end_path, sizeof end_path, "%s.end", request->base);
-  snprintf(end_temporary, sizeof end_temporary, "%s.end.tmp", request->base);
   log_init(&streams[0].log, request->base, "stdout");
   log_init(&streams[1].log, request->base, "stderr");
 
@@ -104,11 +104,10 @@ static int start(void) {
 
   uint64_t start_time = tree_start_time(getpid());
   started_ms = clock_ms(CLOCK_REALTIME);
-  int error = claim(start_time);
-  if (error != 0) return fail("log", error);
+  if (!claim(start_time)) return fail("log", errno);
   shell = launch(request, cwd, pipes[0][1], pipes[1][1], &stage);
   if (shell < 0) {
-    error = errno;
+    int error = errno;
     unlink(run_path);                     // nothing ran: the id is free again
     return fail(stage, error);
   }
@@ -184,7 +183,7 @@ static void drain(void) {
 
 // ---- the end -------------------------------------------------------------------------------------------------------
 
-// The end record; `survivors` is NULL as long as descendants may live.
+// The end as one line; `survivors` is NULL as long as descendants may live.
 static size_t end_text(char *text, size_t room, const char *survivors) {
   uint64_t dropped = streams[0].log.dropped + streams[1].log.dropped;
   int error = streams[0].log.error ? streams[0].log.error : streams[1].log.error;
@@ -200,7 +199,7 @@ static size_t end_text(char *text, size_t room, const char *survivors) {
 static void record_end(const char *survivors) {
   char text[1024];
   size_t length = end_text(text, sizeof text, survivors);
-  log_replace(end_path, end_temporary, text, length);
+  record_append(record, text, length);
 }
 
 static void report_end(void) {

@@ -38,24 +38,21 @@ void log_append(struct log *log, const char *bytes, size_t length) {
   log->dropped += length - (log->size - before);
 }
 
-int log_replace(const char *path, const char *temporary, const char *text, size_t length) {
-  uint64_t done = 0;
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return errno;
-  int error = write_all(fd, text, length, &done);
-  if (close(fd) != 0 && error == 0) error = errno;
-  if (error == 0 && rename(temporary, path) != 0) error = errno;
-  if (error != 0) unlink(temporary);
-  return error;
-}
-
-int log_create(const char *path, const char *text, size_t length, const char *more, size_t more_length) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return errno;
+int record_create(const char *path, const char *text, size_t length, const char *more, size_t more_length) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) return -1;
   struct iovec parts[2] = { { (void *)text, length }, { (void *)more, more_length } };
   ssize_t n = writev(fd, parts, 2);
-  int error = n < 0 ? errno : (size_t)n == length + more_length ? 0 : ENOSPC;
-  if (close(fd) != 0 && error == 0) error = errno;
-  if (error != 0) unlink(path);
-  return error;
+  if (n >= 0 && (size_t)n == length + more_length) return fd;
+  int error = n < 0 ? errno : ENOSPC;
+  close(fd);
+  unlink(path);
+  errno = error;
+  return -1;
+}
+
+void record_append(int fd, const char *line, size_t length) {
+  ssize_t n;
+  do n = write(fd, line, length);         // into the block that the record has already: a full disk does not stop it
+  while (n < 0 && errno == EINTR);
 }

@@ -17,10 +17,11 @@ void log_init(struct log *log, const char *base, const char *suffix);
 // Appends. After a failure (disk full) bytes are counted and dropped: the command goes on, the record says what is missing.
 void log_append(struct log *log, const char *bytes, size_t length);
 
-// Writes `text` to `path` by a temporary name and rename. Returns 0 or an errno.
-int log_replace(const char *path, const char *temporary, const char *text, size_t length);
+// Makes the record at `path`, which must not exist, with two pieces of text. Returns a descriptor for `record_append`, or -1
+// with errno (EEXIST: this command ran before).
+int record_create(const char *path, const char *text, size_t length, const char *more, size_t more_length);
 
-// Makes `path`, which must not exist, with two pieces of text. Returns 0 or an errno (EEXIST: this command ran before).
-int log_create(const char *path, const char *text, size_t length, const char *more, size_t more_length);
+// Adds one whole line, in one write: a reader sees it complete or not at all (without its newline it does not count).
+void record_append(int fd, const char *line, size_t length);
 
 #endif
