@@ -64,6 +64,11 @@ async function send(conversation: Conversation, options: UploadOptions): Promise
 
 function drained(stream: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => {
-    for (const event of ["drain", "close", "error"]) stream.once(event, () => resolve());
+    const events = ["drain", "close", "error"];
+    const onAny = () => {
+      for (const event of events) stream.off(event, onAny);
+      resolve();
+    };
+    for (const event of events) stream.on(event, onAny);
   });
 }
