@@ -33,6 +33,7 @@ export class AnchoredHost implements ToolHost {
   readonly asks: Asks;
   readonly cache = new ReadCache();
   readonly locks = new PathLocks();
+  readonly truncated = new Set<string>();
   readonly saved: SavedOutput;
   readonly #options: AnchoredHostOptions;
   #session: Promise<RunnerSession> | undefined;

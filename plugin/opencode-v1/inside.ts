@@ -54,7 +54,8 @@ export function insideHooks(options: InsideOptions): Hooks {
         `The tool ${tool} works on the user's own machine; this session works on ${host.name}. Nothing was done.`,
       );
     },
-    async "tool.execute.after"({ tool }, output) {
+    async "tool.execute.after"({ tool, callID }, output) {
+      if (host.truncated.delete(callID)) output.metadata = { ...output.metadata, truncated: true };
       if (tool === "skill")
         output.output += "\n\n(Files of this skill lie on the user's own machine, not on the host.)";
     },

@@ -26,6 +26,8 @@ export interface ToolHost {
   locks: PathLocks;
   saved: SavedOutput;
   live(context: CallContext): LiveOutput;
+  /** Calls whose answer was cut: OpenCode overwrites that mark of a plugin tool, so it is set again afterwards. */
+  truncated: Set<string>;
 }
 
 /** One call of a tool: the session, where it works, and the options of every operation. */
@@ -50,7 +52,9 @@ export async function withCall(
     const facts = await host.facts(abort.signal);
     const at = { directory: facts.directory ?? facts.home, home: facts.home, anchor: host.anchor };
     const options = { signal: abort.signal, onAsk: asks.onAsk, sessionID: context.sessionID };
-    return await work({ session, at, context, options });
+    const result = await work({ session, at, context, options });
+    if (result.metadata?.truncated === true && context.callID !== undefined) host.truncated.add(context.callID);
+    return result;
   } catch (error) {
     throw asks.refusal() ?? toolError(error, host.name);
   } finally {
