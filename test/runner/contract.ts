@@ -296,7 +296,7 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
         await expect(session.readdir("file")).rejects.toMatchObject({ code: "ENOTDIR" });
         await expect(session.stat("file/below")).rejects.toMatchObject({ code: "ENOTDIR" });
         await expect(session.mkdir("directory")).rejects.toMatchObject({ code: "EEXIST" });
-        await expect(session.remove("directory")).rejects.toMatchObject({ code: "ENOTEMPTY" });
+        await expect(session.remove("directory")).rejects.toMatchObject({ code: "EISDIR" });
         await expect(session.remove("missing")).rejects.toMatchObject({ code: "ENOENT" });
         await expect(session.move("missing", "to")).rejects.toMatchObject({ code: "ENOENT" });
         await expect(session.move("file", "directory")).rejects.toMatchObject({ code: "EEXIST" });
@@ -339,7 +339,7 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
         expect(await readFile(join(project, "elsewhere/file"), "utf8")).toBe("y");
         await session.remove("one", { recursive: true });
         await session.remove("elsewhere/file");
-        await session.remove("elsewhere");
+        await session.remove("elsewhere", { recursive: true });
         expect(await session.readdir(".")).toEqual([]);
       });
 

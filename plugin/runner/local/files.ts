@@ -1,7 +1,7 @@
 // Files of this machine with the semantics of a host's: tags, conflicts, atomic writes, node codes.
 import { randomBytes } from "node:crypto";
 import type { BigIntStats } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { codeOf, fromSystem, RemoteError } from "../../../protocol/errors.js";
 import type { FileKind } from "../../../protocol/file.js";
@@ -90,9 +90,8 @@ export async function moveFile(from: string, to: string, options: { overwrite?: 
 export async function removeFile(path: string, recursive: boolean): Promise<void> {
   await node(path, async () => {
     const found = await lstat(path);
-    if (recursive) await rm(path, { recursive: true });
-    else if (found.isDirectory()) await rmdir(path);
-    else await unlink(path);
+    if (found.isDirectory() && !recursive) throw new RemoteError("EISDIR", `EISDIR: ${path}`);
+    await rm(path, { recursive });
   });
 }
 
