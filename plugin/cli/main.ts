@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The entry of the CLI: the only file of it that reads the process. Parses, runs one command, closes, exits.
 import { homedir } from "node:os";
 import { join } from "node:path";
