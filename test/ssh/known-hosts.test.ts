@@ -85,9 +85,9 @@ it("never lets a damaged line vouch for a key, nor stumble over it", () => {
     `host ${base64}`,
     `host ssh-rsa ${base64}`,
     "host",
-    "|1|x|y " + ed,
-    "|2|a|b " + ed,
-    "@x host " + ed,
+    `|1|x|y ${ed}`,
+    `|2|a|b ${ed}`,
+    `@x host ${ed}`,
   ];
   expect(check(damaged.join("\n"), "host", ed)).toMatchObject({ kind: "unknown" });
   fc.assert(

@@ -5,6 +5,7 @@ export class Deadline {
   #left: number;
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
+  #over = false;
 
   constructor(milliseconds: number, expired: () => void) {
     this.#left = milliseconds;
@@ -21,11 +22,13 @@ export class Deadline {
 
   resume(): void {
     this.pause();
+    if (this.#over) return;
     this.#since = performance.now();
     this.#timer = setTimeout(this.#expired, Math.max(1, this.#left));
   }
 
   [Symbol.dispose](): void {
+    this.#over = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
