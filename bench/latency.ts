@@ -4,7 +4,9 @@ import type { BenchHost } from "./host.js";
 import { OpenSsh } from "./openssh.js";
 import type { Report } from "./report.js";
 import { interleave, median, percentile } from "./samples.js";
-import { openWorkspace, run } from "./work.js";
+import { openWorkspace, run, type Work } from "./work.js";
+
+const TRUE: Work = ["sh", "-c", "true"];
 
 export interface LatencyOptions {
   title: string;
@@ -24,41 +26,49 @@ export async function latency(host: BenchHost, report: Report, options: LatencyO
   const ssh = await OpenSsh.start({ ...host.sshd, port: options.port });
   const shell = await ssh.shell();
   try {
-    await run(caller, "true");
+    await run(caller, TRUE);
     const fast = await interleave(
-      { floor: () => shell.line("sh -c true; echo"), ours: () => run(caller, "true") },
+      {
+        floor: () => shell.line("sh -c true; echo"),
+        ours: () => run(caller, TRUE),
+        bashFloor: () => shell.line("SHLVL=2 bash -c true </dev/null; echo"),
+        bashOurs: () => run(caller, "true"),
+      },
       { rounds: options.rounds, warmup: 20, pauseMs: options.pauseMs },
     );
     const slow = await interleave(
       { fresh: () => ssh.fresh("true"), shared: () => ssh.shared("true") },
       { rounds: Math.max(5, Math.floor(options.rounds / 20)), warmup: 1, pauseMs: options.pauseMs },
     );
-    const p50 = {
-      floor: median(fast.floor ?? []),
-      ours: median(fast.ours ?? []),
-      fresh: median(slow.fresh ?? []),
-      shared: median(slow.shared ?? []),
-    };
+    const p50 = (samples: number[] | undefined) => median(samples ?? []);
+    const [ours, floor] = [p50(fast.ours), p50(fast.floor)];
+    const [fresh, shared] = [p50(slow.fresh), p50(slow.shared)];
     report.section(options.title);
     report.add({
       name: "ours, p50",
-      value: p50.ours,
+      value: ours,
       unit: "ms",
       note: `p95 ${percentile(fast.ours ?? [], 0.95).toFixed(2)} ms`,
     });
-    report.add({ name: "floor: a line into one open `ssh host sh`, p50", value: p50.floor, unit: "ms" });
-    report.add({ name: "ours : floor", value: p50.ours / p50.floor, unit: "x", limit: options.limit });
+    report.add({ name: "floor: a line into one open `ssh host sh`, p50", value: floor, unit: "ms" });
+    report.add({ name: "ours : floor", value: ours / floor, unit: "x", limit: options.limit });
     report.add({
       name: "ours : ssh host true over a ControlMaster",
-      value: p50.ours / p50.shared,
+      value: ours / shared,
       unit: "x",
-      note: `${p50.shared.toFixed(1)} ms`,
+      note: `${shared.toFixed(1)} ms`,
     });
     report.add({
       name: "ours : ssh host true",
-      value: p50.ours / p50.fresh,
+      value: ours / fresh,
       unit: "x",
-      note: `${p50.fresh.toFixed(1)} ms`,
+      note: `${fresh.toFixed(1)} ms`,
+    });
+    report.add({
+      name: "the same by bash : a line by bash",
+      value: p50(fast.bashOurs) / p50(fast.bashFloor),
+      unit: "x",
+      note: `${p50(fast.bashFloor).toFixed(2)} ms`,
     });
   } finally {
     shell.close();

@@ -18,16 +18,19 @@ export interface Caller {
   sessionID: string;
 }
 
+/** Text for the host's shell (bash where there is one), or a program with its arguments. */
+export type Work = string | [program: string, ...args: string[]];
+
 export async function run(
   caller: Caller,
-  command: string,
+  work: Work,
   onOutput?: (chunk: OutputChunk) => void | Promise<void>,
 ): Promise<void> {
   const result = await caller.session.runCommand({
     commandID: newID("cmd"),
     sessionID: caller.sessionID,
-    command,
+    ...(typeof work === "string" ? { command: work } : { program: work[0], args: work.slice(1) }),
     onOutput,
   });
-  if (result.exit !== 0) throw new Error(`${command}: exit ${result.exit} ${result.signal ?? ""}`);
+  if (result.exit !== 0) throw new Error(`${work}: exit ${result.exit} ${result.signal ?? ""}`);
 }
