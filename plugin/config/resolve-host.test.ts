@@ -135,6 +135,11 @@ it("runs nothing for Match exec, and does not take it for true, negated or not",
   await expect(import("node:fs/promises").then((fs) => fs.stat(trap))).rejects.toMatchObject({ code: "ENOENT" });
 });
 
+it("decides a Match block where it begins, whatever is set inside it", async () => {
+  await sshConfig("Match host box\n  HostName elsewhere\n  Port 9\n");
+  expect(resolveHost("box", options())).toMatchObject({ host: "elsewhere", port: 9 });
+});
+
 it("reads only the file of -F, and refuses one that is not there", async () => {
   await sshConfig("Host box\n  Port 1\n");
   const other = join(home, "other");

@@ -53,9 +53,16 @@ export class SshConfig {
   computeHost(alias: string, user?: string): ComputedHost {
     const found = new Map<string, string[]>();
     const values = new Map<string, string[][]>();
+    // decided where the block begins: what is set inside it does not change whether it applies
+    const decided = new Map<Condition, boolean>();
+    const holds = (condition: Condition): boolean => {
+      const answer = decided.get(condition) ?? this.#holds(condition, alias, found);
+      decided.set(condition, answer);
+      return answer;
+    };
     if (user !== undefined) found.set("user", [user]);
     for (const rule of this.#rules) {
-      if (rule.key === "" || !rule.conditions.every((condition) => this.#holds(condition, alias, found))) continue;
+      if (!rule.conditions.every(holds) || rule.key === "") continue;
       if (!found.has(rule.key)) found.set(rule.key, rule.values);
       const list = values.get(rule.key) ?? [];
       list.push(rule.values);

@@ -141,6 +141,6 @@ it("agrees with ssh on random files", async () => {
       await writeFile(file, text);
       await same(file, alias);
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
 });
