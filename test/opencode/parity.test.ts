@@ -3,18 +3,21 @@
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { rgPath } from "@vscode/ripgrep";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { replaceText } from "../../plugin/opencode-v1/edit/replace.js";
 import { EDIT_CASES } from "./fixtures/edit-cases.js";
 import type { OfferedTool, ToolCall } from "./fixtures/model-server.js";
 import { converse, type MessagePart, type Said, startWorld, type World } from "./fixtures/world.js";
+
+// the machine may be busy with other tests
+vi.setConfig({ testTimeout: 120_000 });
 
 let world: World;
 
 beforeAll(async () => {
   // the built-in glob and grep find ripgrep on the PATH
   world = await startWorld({ env: { PATH: `${dirname(rgPath)}:${process.env.PATH}` } });
-}, 120_000);
+}, 180_000);
 afterAll(() => world?.stop(), 60_000);
 
 /** A fresh tree with the same names, sizes and times each time it is made. */

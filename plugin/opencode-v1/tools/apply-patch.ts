@@ -1,7 +1,7 @@
 // apply_patch: many files of the host in two round trips: one batch reads them, one writes them, each onto the version
 // that was read; the first step that fails stops the rest.
 import { tool } from "@opencode-ai/plugin/tool";
-import { codeOf, RemoteError } from "../../../protocol/errors.js";
+import { codeOf } from "../../../protocol/errors.js";
 import type { BatchStep } from "../../runner/runner.js";
 import { decodeText } from "../byte-order-mark.js";
 import type { CallContext, CallResult, ToolDefinition } from "../opencode-types.js";
@@ -95,19 +95,25 @@ async function readAll(call: Call, hunks: Hunk[]): Promise<Map<string, CachedFil
 }
 
 function plan(hunks: Hunk[], files: Map<string, CachedFile | Error>): PlannedChange[] {
+  let unread: unknown;
   try {
     return planPatch(hunks, (path, purpose) => {
       const file = files.get(path);
       if (file !== undefined && !(file instanceof Error)) return file.text;
-      const code = codeOf(file);
-      if (file && code !== "ENOENT" && code !== "EISDIR") throw file;
-      if (purpose === "update") throw new Error(`Failed to read file to update: ${path}`);
-      throw new Error(`${file?.message ?? "no such file"}: ${path}`);
+      unread = cannotRead(path, purpose, file);
+      throw unread;
     });
   } catch (error) {
-    if (error instanceof RemoteError) throw error;
-    throw new Error(`apply_patch verification failed: ${(error as Error).message}`);
+    throw error === unread ? error : new Error(`apply_patch verification failed: ${error}`);
   }
+}
+
+/** A path that was refused says so itself. */
+function cannotRead(path: string, purpose: "update" | "delete", error: Error | undefined): Error {
+  const code = codeOf(error);
+  if (error && code !== "ENOENT" && code !== "EISDIR") return error;
+  const reason = purpose === "update" ? "Failed to read file to update" : (error?.message ?? "no such file");
+  return new Error(`apply_patch verification failed: ${reason}: ${path}`);
 }
 
 async function writeAll(
