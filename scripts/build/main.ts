@@ -1,7 +1,6 @@
 // `npm run build`: dist/plugin.js, dist/cli.js and the one file for hosts, with its manifest.
 // Each expensive stage is cached by the content of its inputs below .cache/, so that a second build takes seconds.
 // main.ts [--out DIR] [--stub-entry FILE]: the last one is for tests.
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { withBuildLock } from "./lock.js";
@@ -12,12 +11,8 @@ import { buildStubFile } from "./stub-file.js";
 const root = join(import.meta.dirname, "../..");
 const { values } = parseArgs({ options: { out: { type: "string" }, "stub-entry": { type: "string" } } });
 const outDir = resolve(values.out ?? join(root, "dist"));
-let entry = resolve(values["stub-entry"] ?? join(root, "stub/main.ts"));
+const entry = resolve(values["stub-entry"] ?? join(root, "stub/main.ts"));
 const log = consoleLog();
-if (!existsSync(entry)) {
-  log.warn(`${entry} is not there: the stub is test/binary/fixtures/stand-in.ts`);
-  entry = join(root, "test/binary/fixtures/stand-in.ts");
-}
 
 await withBuildLock(join(root, ".cache"), async () => {
   const context = { cacheDir: join(root, ".cache/build"), log };

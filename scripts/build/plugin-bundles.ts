@@ -1,8 +1,8 @@
 // dist/plugin.js for OpenCode's Bun and dist/cli.js for Node 20: one ESM file each, with ssh2 and undici inside.
-import { existsSync } from "node:fs";
-import { chmod, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { replaceFile } from "./replace-file.js";
 import type { BuildLog } from "./stage.js";
 
 interface PluginBundleOptions {
@@ -20,26 +20,27 @@ export async function buildPluginBundles({ root, outDir, log }: PluginBundleOpti
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
   for (const bundle of BUNDLES) {
     const started = performance.now();
-    const entry = join(root, bundle.entry);
-    if (!existsSync(entry)) {
-      log.warn(`${bundle.entry} is not there: no ${bundle.file}`);
-      continue;
-    }
     const outfile = join(outDir, bundle.file);
-    await build({
+    const { outputFiles } = await build({
       ...laptopOptions(root, version),
-      entryPoints: [entry],
+      entryPoints: [join(root, bundle.entry)],
       outfile,
-      banner: { js: `${bundle.executable ? "#!/usr/bin/env node\n" : ""}${REQUIRE_BANNER}` },
+      write: false,
+      banner: { js: `${bundle.executable ? "#!/usr/bin/env node\n" : ""}${COMMONJS_BANNER}` },
     });
-    if (bundle.executable) await chmod(outfile, 0o755);
+    for (const output of outputFiles) {
+      await replaceFile(output.path, output.contents, bundle.executable ? 0o755 : 0o644);
+    }
     log.stage(bundle.file, "built", performance.now() - started);
   }
 }
 
-// CommonJS packages inside an ESM file ask for node's own modules by require().
-const REQUIRE_BANNER =
-  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+// CommonJS packages inside an ESM file ask for node's own modules by require(), and where they lie.
+const COMMONJS_BANNER = `import { createRequire as __createRequire } from "node:module";
+import { fileURLToPath as __fileURLToPath } from "node:url";
+const require = __createRequire(import.meta.url);
+const __bundleFile = __fileURLToPath(import.meta.url);
+const __bundleDirectory = __fileURLToPath(new URL(".", import.meta.url));`;
 
 /** Options for what runs on the laptop: Node 20, or Bun inside OpenCode. */
 function laptopOptions(root: string, version: string): BuildOptions {
@@ -49,9 +50,14 @@ function laptopOptions(root: string, version: string): BuildOptions {
     platform: "node",
     target: "node20",
     format: "esm",
+    mainFields: ["module", "main"],
     legalComments: "none",
     logLevel: "warning",
-    define: { __PACKAGE_VERSION__: JSON.stringify(version) },
+    define: {
+      __PACKAGE_VERSION__: JSON.stringify(version),
+      __filename: "__bundleFile",
+      __dirname: "__bundleDirectory",
+    },
     plugins: [withoutNativeAddons, bundledUndici(root)],
   };
 }

@@ -1,13 +1,13 @@
 // dist/stub/linux-x64/opencode-remote-ssh-stub: gathers the parts, packs them, and writes the manifest beside.
-import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type Manifest, STUB_NAME } from "../../protocol/install.js";
 import { PROTOCOL } from "../../protocol/version.js";
 import { compressFrames } from "./compress.js";
 import { compileStatic } from "./native.js";
 import { type Part, packOneFile, sha256 } from "./one-file.js";
 import { compilePtyAddon } from "./pty-addon.js";
+import { replaceFile } from "./replace-file.js";
 import { runtimeLibraries } from "./runtime-libraries.js";
 import { makeSingleExecutable, nodePackage, placeholder } from "./single-executable.js";
 import type { StageContext } from "./stage.js";
@@ -77,14 +77,4 @@ function withInterpreterToWrite(bytes: Buffer): Part {
   const length = text.length + 1;
   bytes.fill(0, offset, offset + length);
   return { name: "stub", mode: 0o700, bytes, patch: { offset, length } };
-}
-
-/** Whole or not at all, also for who is reading or executing it now; untouched where nothing changed. */
-async function replaceFile(path: string, bytes: Buffer, mode: number): Promise<void> {
-  if (existsSync(path) && bytes.equals(await readFile(path))) return;
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.new-${process.pid}`;
-  await writeFile(temporary, bytes);
-  await chmod(temporary, mode);
-  await rename(temporary, path);
 }

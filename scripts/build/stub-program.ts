@@ -19,7 +19,6 @@ export async function bundleStubProgram({ root, entry, version }: StubProgramOpt
     target: "node24",
     format: "cjs",
     minify: true,
-    keepNames: true,
     legalComments: "none",
     logLevel: "warning",
     write: false,
