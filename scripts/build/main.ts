@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { withBuildLock } from "./lock.js";
 import { buildPluginBundles } from "./plugin-bundles.js";
-import { consoleLog } from "./stage.js";
+import { consoleLog, dropUnfinished } from "./stage.js";
 import { buildStubFile } from "./stub-file.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -16,6 +16,7 @@ const log = consoleLog();
 
 await withBuildLock(join(root, ".cache"), async () => {
   const context = { cacheDir: join(root, ".cache/build"), log };
+  await dropUnfinished(context.cacheDir);
   if (values["stub-entry"] === undefined) await buildPluginBundles({ root, outDir, log });
   const manifest = await buildStubFile({ root, outDir: join(outDir, "stub"), entry, context });
   for (const [platform, stub] of Object.entries(manifest.stubs)) {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 export interface BuildLog {
   /** A stage ran, or its output was found. */
@@ -67,12 +67,22 @@ export function consoleLog(): BuildLog {
 }
 
 async function dropOldest(directory: string, keep: number): Promise<void> {
-  const entries = await Promise.all(
-    (await readdir(directory)).map(async (name) => {
-      const path = join(directory, name);
-      return { path, used: (await stat(path)).mtimeMs };
-    }),
-  );
+  const names = (await readdir(directory)).filter((name) => !name.startsWith("."));
+  const entries = await Promise.all(names.map((name) => lastUse(join(directory, name))));
   entries.sort((a, b) => b.used - a.used);
   for (const entry of entries.slice(keep)) await rm(entry.path, { recursive: true, force: true });
+}
+
+/** Another stage of the same name may just be removing it: then it is the oldest. */
+async function lastUse(path: string): Promise<{ path: string; used: number }> {
+  const status = await stat(path).catch(() => undefined);
+  return { path, used: status?.mtimeMs ?? 0 };
+}
+
+/** What killed builds left. Only while no other build runs. */
+export async function dropUnfinished(cacheDir: string): Promise<void> {
+  const names = await readdir(cacheDir, { recursive: true }).catch((): string[] => []);
+  for (const name of names) {
+    if (basename(name).startsWith(".new-")) await rm(join(cacheDir, name), { recursive: true, force: true });
+  }
 }

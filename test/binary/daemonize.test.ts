@@ -101,6 +101,16 @@ describe.skipIf(!canBuild)(`--daemonize${tools}`, () => {
     expect(result.stderr).toMatch(/^error platform_unsupported: .*\/stub\n$/);
   });
 
+  it("started without stdin, stdout and stderr, the stub has no file of ours in their place", async () => {
+    await using home = await scratch();
+    const path = join(home.path, "bin/opencode-remote-ssh-stub");
+    await tiny({ path, version: "1.0.0" });
+    const report = join(home.path, "report");
+    await run("sh", ["-c", 'exec "$0" --write "$1" <&- >&- 2>&-', path, report]);
+    const fds = said(await readFile(report, "utf8"))("fd");
+    expect(fds.slice(0, 3)).toEqual(["0 /dev/null", "1 /dev/null", "2 /dev/null"]);
+  });
+
   it("tells when the log cannot be written", async () => {
     await using home = await scratch();
     const path = join(home.path, "bin/opencode-remote-ssh-stub");

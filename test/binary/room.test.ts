@@ -133,6 +133,13 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
       expect(await left(disk.path)).toEqual([]);
     });
 
+    it("a file system that became read-only after the unpack still starts the stub", async () => {
+      await using disk = await tmpfs("size=300m");
+      expect(await run(file, ["--install-root", disk.path])).toMatchObject({ code: 0 });
+      spawnSync("mount", ["-o", "remount,ro", disk.path]);
+      expect(await run(file, ["--install-root", disk.path])).toMatchObject({ code: 0, stderr: "" });
+    });
+
     it("a file system that is read-only is named", async () => {
       await using disk = await tmpfs("size=1m,ro");
       const result = await run(file, ["--install-root", disk.path]);

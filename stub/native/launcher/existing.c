@@ -47,7 +47,8 @@ static bool part_fits(const struct part *part, const char *directory, bool deep)
 int use_existing(const struct container *container, const char *directory, bool deep) {
   char path[PATH_MAX];
   path_join(path, "%s/complete", directory);
-  int fd = open(path, O_RDWR | O_NOFOLLOW);
+  int fd = open(path, O_RDWR | O_NOFOLLOW); // for writing: some network file systems want it for the lock of a sweep
+  if (fd < 0 && errno == EROFS) fd = open(path, O_RDONLY | O_NOFOLLOW);
   if (fd < 0) {
     struct stat status;
     return lstat(directory, &status) == 0 ? UNPACK_DAMAGED : UNPACK_ABSENT;

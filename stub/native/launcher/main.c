@@ -2,11 +2,11 @@
 #include "launcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -44,17 +44,17 @@ static struct command_line parse(int count, char **arguments) {
   return line;
 }
 
-static void check_platform(void) {
-  struct utsname system;
-  if (uname(&system) < 0 || strcmp(system.machine, "x86_64") != 0)
-    fail(EXIT_PLATFORM, "this file is for Linux on x86_64, the host is %s %s", system.sysname, system.machine);
+// A caller may have closed 0, 1 or 2: what is opened next must not take their place.
+static void occupy_standard_descriptors(void) {
+  int fd;
+  while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) continue;
+  if (fd >= 0) close(fd);
 }
 
 static _Noreturn void become_stub(struct command_line *line) {
   struct container container;
   char root[PATH_MAX], directory[PATH_MAX], stub[PATH_MAX], log_file[PATH_MAX];
   container_open(&container);
-  check_platform();
   check_address_space();
   install_root(root, line->install_root);
   // A write beyond `ulimit -f` is to be an error, not the end; the stub gets back what was set.
@@ -74,6 +74,7 @@ static _Noreturn void become_stub(struct command_line *line) {
 }
 
 int main(int count, char **arguments) {
+  occupy_standard_descriptors();
   const char *first = count > 1 ? arguments[1] : "";
   if (strcmp(first, "--version") == 0) {
     struct container container;
