@@ -18,9 +18,10 @@ export class TunnelMemory {
   }
 
   /** Undefined where nothing is known, the name leads elsewhere now, or another file than `sha256` was last seen fit. */
-  async recall(sha256: string): Promise<Remembered | undefined> {
+  async recall(sha256: string, report: (text: string) => void): Promise<Remembered | undefined> {
     await this.#pending;
-    const stub = (await this.#hosts.get(this.#host.name))?.stub;
+    const known = await this.#hosts.get(this.#host.name).catch((error) => report(failure(error)));
+    const stub = known?.stub;
     if (stub === undefined || stub.sha256 !== sha256) return undefined;
     if (stub.destination !== this.#destination || stub.installRoot !== this.#host.installRoot) return undefined;
     const { token, instanceID, version, pid, port, socket } = stub;
@@ -59,6 +60,10 @@ export class TunnelMemory {
   #change(change: Parameters<HostsFile["update"]>[1], report: (text: string) => void): void {
     this.#pending = this.#pending
       .then(() => this.#hosts.update(this.#host.name, change))
-      .catch((error) => report(`hosts.json: ${error instanceof Error ? error.message : String(error)}`));
+      .catch((error) => report(failure(error)));
   }
+}
+
+function failure(error: unknown): string {
+  return `hosts.json: ${error instanceof Error ? error.message : String(error)}`;
 }

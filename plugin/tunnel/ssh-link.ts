@@ -207,7 +207,7 @@ export class SshLink implements StubLink {
     const stub = this.#options.stub();
     const [transport, known] = await Promise.all([
       this.#transport ?? this.#connect(),
-      how === "warm" ? this.#memory.recall(stub.sha256) : undefined,
+      how === "warm" ? this.#memory.recall(stub.sha256, this.#note) : undefined,
     ]);
     const connected = performance.now();
     const reach = {
