@@ -3,10 +3,15 @@ import { constants } from "node:os";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID } from "../../protocol/ids.js";
 import type { CommandResult, OutputChunk, RunCommandRequest, RunnerSession } from "../runner/runner.js";
+import { resumeCommand } from "../stub-client/command-stream.js";
+import { untilSettled } from "../stub-client/settled.js";
 import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
 import { commandOf, hostOf, hostPath } from "./host-words.js";
+
+/** From Ctrl-C on; the host kills after 2 s, what is longer is the connection. */
+const LAST_WORDS_MS = 10_000;
 
 /** What one run needs, whoever asks for it: `exec` or the shell of an anchor. */
 export interface Execution {
@@ -73,6 +78,7 @@ async function runIn(
   };
   try {
     const result = await cancellable(context, session, request, receiver);
+    if (interrupt.status !== undefined && result.aborted) await lastWords(context, host, result, receiver);
     progress.clear();
     return await receiver.end(result);
   } catch (error) {
@@ -115,8 +121,22 @@ async function cancellable(
   }
 }
 
+/** A cancel answers at once; what the command still prints while it ends, and that it has ended, comes afterwards. */
+async function lastWords(context: CliContext, host: string, result: CommandResult, receiver: Receiver): Promise<void> {
+  const client = await context.remote.client(host);
+  const limit = AbortSignal.timeout(LAST_WORDS_MS);
+  const record = await untilSettled(client, result.commandID, limit);
+  await resumeCommand(client, result.commandID, { from: receiver.seen, onOutput: receiver.take, signal: limit });
+  if (record.survivors !== null && record.survivors.length > 0) {
+    const pids = record.survivors.join(", ");
+    await context.write("stderr", `warning: these processes on the host could not be ended: ${pids}\n`);
+  }
+}
+
 class Receiver {
   readonly #context: CliContext;
+  /** Bytes taken. */
+  readonly seen = { stdout: 0, stderr: 0 };
   onBroken: () => void = () => undefined;
   #broken = false;
 
@@ -127,6 +147,7 @@ class Receiver {
   readonly take = async ({ stream, offset, data }: OutputChunk): Promise<void> => {
     const { write, globals, progress } = this.#context;
     if (this.#broken) return;
+    this.seen[stream] = offset + data.length;
     progress.clear();
     try {
       if (!globals.json) await write(stream, data);

@@ -2,6 +2,9 @@
 import type { RunnerProgress } from "../runner/runner.js";
 import { printable } from "./printable.js";
 
+/** Between two lines that differ only in figures, milliseconds. */
+const COUNT_PAUSE_MS = 1000;
+
 export interface ProgressOptions {
   write: (text: string) => void;
   terminal: boolean;
@@ -14,6 +17,7 @@ export class Progress {
   readonly #options: ProgressOptions;
   #shown = false;
   #last = "";
+  #since = 0;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -23,12 +27,17 @@ export class Progress {
     const { write, terminal, verbose, columns } = this.#options;
     const text = printable(progress.text);
     if (text === this.#last) return;
-    this.#last = text;
-    if (verbose) write(`${text}\n`);
-    else if (terminal) {
+    if (verbose) {
+      // Of a figure that counts up, a line now and then is enough.
+      const isCount = withoutFigures(text) === withoutFigures(this.#last);
+      if (isCount && performance.now() - this.#since < COUNT_PAUSE_MS) return;
+      write(`${text}\n`);
+    } else if (terminal) {
       write(`\r\x1b[K${text.slice(0, Math.max(1, columns - 1))}`);
       this.#shown = true;
     }
+    this.#last = text;
+    this.#since = performance.now();
   };
 
   /** Before anything else is written. */
@@ -37,4 +46,8 @@ export class Progress {
     this.#shown = false;
     this.#last = "";
   };
+}
+
+function withoutFigures(text: string): string {
+  return text.replace(/\d+/g, "");
 }

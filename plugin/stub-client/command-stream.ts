@@ -19,6 +19,8 @@ export interface OutputPiece {
 
 export interface FollowOptions {
   signal?: AbortSignal;
+  /** The command is known to run: output is wanted behind these bytes. */
+  from?: { stdout: number; stderr: number };
   /** In order, one call at a time. A promise slows the reading down. */
   onOutput?: (piece: OutputPiece) => void | Promise<void>;
   /** The request leaves now: from here on the command may run. */
@@ -33,17 +35,35 @@ const RESUME_DELAYS = [0, 100, 500, 1000];
 const RESUME_LIMIT = 8;
 
 /** Resolves with the record of the end. Throws what the stub refuses, and `connection_lost` once it cannot be found again. */
-export async function followCommand(
+export function followCommand(
   client: StubClient,
   request: CommandRequest,
-  options: FollowOptions = {},
+  options: Omit<FollowOptions, "from"> = {},
+): Promise<CommandRecord> {
+  return follow(client, request.commandID, request, options);
+}
+
+/** The rest of a command that was started before. */
+export function resumeCommand(
+  client: StubClient,
+  commandID: string,
+  options: FollowOptions & Required<Pick<FollowOptions, "from">>,
+): Promise<CommandRecord> {
+  return follow(client, commandID, undefined, options);
+}
+
+async function follow(
+  client: StubClient,
+  commandID: string,
+  request: CommandRequest | undefined,
+  options: FollowOptions,
 ): Promise<CommandRecord> {
   const reader = new OutputReader(options);
   for (let failures = 0; ; ) {
     const before = reader.progress;
     try {
-      await attempt(client, request, reader, options.signal);
-      if (reader.end === undefined) throw new RemoteError("internal", `${request.commandID} ended without a record`);
+      await attempt(client, commandID, request, reader, options.signal);
+      if (reader.end === undefined) throw new RemoteError("internal", `${commandID} ended without a record`);
       return reader.end;
     } catch (error) {
       if (reader.failure !== undefined) throw reader.failure;
@@ -58,16 +78,17 @@ export async function followCommand(
 /** The first request starts it; once it is accepted, output is fetched from the log behind what was seen. */
 async function attempt(
   client: StubClient,
-  request: CommandRequest,
+  commandID: string,
+  request: CommandRequest | undefined,
   reader: OutputReader,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (!reader.accepted) {
+  if (!reader.accepted && request !== undefined) {
     const post: StubRequest = { method: "POST", path: "/command?follow=1", body: request, signal };
     return await reader.read(client, post);
   }
   const { stdout, stderr } = reader.seen;
-  const path = `/command/${request.commandID}/output?follow=1&stdout=${stdout}&stderr=${stderr}`;
+  const path = `/command/${commandID}/output?follow=1&stdout=${stdout}&stderr=${stderr}`;
   await reader.read(client, { method: "GET", path, signal });
 }
 
@@ -84,6 +105,9 @@ class OutputReader {
 
   constructor(options: FollowOptions) {
     this.#options = options;
+    if (options.from === undefined) return;
+    this.accepted = true;
+    Object.assign(this.seen, options.from);
   }
 
   /** Reads one answer to its end. */
