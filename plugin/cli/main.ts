@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RemoteError } from "../../protocol/errors.js";
 import { PACKAGE_VERSION } from "../../protocol/version.js";
 import { packageRoot } from "../bootstrap/package-root.js";
 import { createRemote, type Remote } from "../compose.js";
@@ -41,7 +42,7 @@ async function main(argv: string[]): Promise<number> {
     write: (text) => process.stderr.write(text),
     terminal: process.stderr.isTTY === true,
     verbose,
-    columns: process.stderr.columns ?? 80,
+    columns: process.stderr.columns || 80,
   });
   let remote: Remote | undefined;
   try {
@@ -59,7 +60,7 @@ async function main(argv: string[]): Promise<number> {
     progress.clear();
     if (interrupt.status !== undefined) return interrupt.status;
     const shown = showFailure(error, guess.command, json);
-    if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    if (verbose && error instanceof Error && !(error instanceof RemoteError)) process.stderr.write(`${error.stack}\n`);
     await write("stderr", shown.stderr).catch(readerIsGone);
     await write("stdout", shown.stdout).catch(readerIsGone);
     return shown.status;
