@@ -9,14 +9,18 @@ export class ObservedCommands implements CommandService {
   readonly #inner: CommandService;
   readonly #audit: AuditLog;
   #admission: Admission | undefined;
+  readonly #observed = new WeakSet<Command>();
 
   /** Commands that an earlier stub started are observed, too. */
   constructor(inner: CommandService, audit: AuditLog) {
     this.#inner = inner;
     this.#audit = audit;
-    for (const command of inner.list()) {
-      if (!command.isSettled) void this.#observe(command, idsOf(command), undefined, undefined);
-    }
+    void inner.adopted.then(() => {
+      for (const command of inner.list()) {
+        if (!command.isSettled && !this.#observed.has(command))
+          void this.#observe(command, idsOf(command), undefined, undefined);
+      }
+    });
   }
 
   admittedBy(admission: Admission): void {
@@ -25,7 +29,7 @@ export class ObservedCommands implements CommandService {
 
   start(spec: CommandSpec): Command {
     const admitted = this.#admission?.take(spec.commandID);
-    if (this.#inner.get(spec.commandID) !== undefined) {
+    if (this.#inner.has(spec.commandID)) {
       admitted?.lent?.[Symbol.dispose]();
       return this.#inner.start(spec);
     }
@@ -41,6 +45,14 @@ export class ObservedCommands implements CommandService {
       void this.#giveBack(admitted, spec.tmpdir);
       throw error;
     }
+  }
+
+  get adopted(): Promise<void> {
+    return this.#inner.adopted;
+  }
+
+  has(commandID: string): boolean {
+    return this.#inner.has(commandID);
   }
 
   get(commandID: string): Command | undefined {
@@ -70,6 +82,7 @@ export class ObservedCommands implements CommandService {
     tmpdir: string | undefined,
   ): Promise<void> {
     try {
+      this.#observed.add(command);
       await command.started;
     } catch (error) {
       this.#failed(error as RemoteError, ids);

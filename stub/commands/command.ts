@@ -1,6 +1,7 @@
 // One command as this stub knows it: queued -> running -> exited | killed | lost, then settled.
 // Its helper does the work and reports; here the reports become the record, the answers of followers, and events.
 import type { ServerResponse } from "node:http";
+import { constants } from "node:os";
 import type { CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType } from "../../protocol/frames.js";
@@ -26,6 +27,10 @@ export interface CommandOwner {
   listening(): boolean;
   /** Asks the spawner, where this command is one of its own; false where it is not. */
   cancel(command: RunningCommand, reason: "abort" | "timeout"): boolean;
+  /** Of this boot. */
+  readonly boot: string;
+  /** The id was started by another stub: no spawner of ours knows it. */
+  takenOver(command: RunningCommand): void;
   /** Nothing ran: the id is free again. */
   failed(command: RunningCommand): void;
   settled(command: RunningCommand): void;
@@ -87,16 +92,9 @@ export class RunningCommand implements Command {
   }
 
   /** One that an earlier stub started: ended, or still running under its helper, or lost. */
-  static fromDisk(owner: CommandOwner, base: string, file: RunFile, boot: string): RunningCommand {
+  static fromDisk(owner: CommandOwner, base: string, file: RunFile): RunningCommand {
     const command = new RunningCommand(owner, base, file.meta);
-    command.#fromDisk = true;
-    command.#record.time.started = file.process.started;
-    command.#helper = file.meta.boot === boot ? file.process : undefined;
-    command.#phase = "running";
-    command.#record.state = "running";
-    command.#start.resolve();
-    command.#lookAtDisk();
-    if (!command.isSettled) command.watch();
+    command.#takeFile(file);
     return command;
   }
 
@@ -184,7 +182,8 @@ export class RunningCommand implements Command {
         break;
       case FrameType.failed: {
         const { stage, errno } = JSON.parse(text(frame.payload)) as { stage: string; errno: number };
-        this.fail(startFailure(stage, errno, { program: this.#record.title, cwd: this.#record.cwd }));
+        if (stage === "log" && errno === constants.errno.EEXIST) this.#takeOver();
+        else this.fail(startFailure(stage, errno, { program: this.#record.title, cwd: this.#record.cwd }));
         break;
       }
       case FrameType.settled: {
@@ -237,6 +236,30 @@ export class RunningCommand implements Command {
   /** Stops timers; the command itself goes on. */
   release(): void {
     this.#clearTimers();
+  }
+
+  /** The id was claimed before, by another stub or unseen by this one: the same command, if it is the same request. */
+  #takeOver(): void {
+    const file = readRunFile(this.#base);
+    this.#submitted = false;
+    this.#owner.takenOver(this);
+    if (file?.meta.fingerprint === this.fingerprint) this.#takeFile(file);
+    else this.fail(new RemoteError("command_conflict", `${this.commandID} is another command`));
+  }
+
+  #takeFile(file: RunFile): void {
+    this.#fromDisk = true;
+    this.#record.time.created = file.meta.created;
+    this.#record.time.started = file.process.started;
+    this.#helper = file.meta.boot === this.#owner.boot ? file.process : undefined;
+    if (this.#phase === "queued") {
+      this.#phase = "running";
+      this.#record.state = "running";
+    }
+    for (const follow of this.#followers) follow.open();
+    this.#start.resolve();
+    this.#lookAtDisk();
+    if (!this.isSettled) this.watch();
   }
 
   #reportStarted(payload: Uint8Array): void {

@@ -16,10 +16,6 @@ export function startFailure(stage: string, errno: number, context: { program: s
           : undefined;
     return new RemoteError("spawn_failed", `cannot execute ${context.program}: ${name}`, { details, hint });
   }
-  if (stage === "log" && name === "EEXIST") {
-    const hint = "send the same request again: the command is found then";
-    return new RemoteError("unavailable", "another stub started this commandID in the same moment", { details, hint });
-  }
   if (name === "ENOSPC" || name === "EDQUOT") {
     return new RemoteError(name, "no room for the command's files in state/commands", { details });
   }

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
+import { Compile } from "typebox/compile";
 import { codeOf } from "../../protocol/errors.js";
 import { Enforcement } from "../../protocol/health.js";
 import { CommandID, SessionID, WorkspaceID } from "../../protocol/ids.js";
@@ -45,6 +45,10 @@ export const EndRecord = Type.Object({
 });
 export type EndRecord = Static<typeof EndRecord>;
 
+const isRunMeta = Compile(RunMeta);
+const isRunProcess = Compile(RunProcess);
+const isEndRecord = Compile(EndRecord);
+
 export const END_FLAG = { timedOut: 1, aborted: 2, leftovers: 4 } as const;
 
 export const SUFFIX = { run: ".run", stdout: ".stdout", stderr: ".stderr" } as const;
@@ -67,7 +71,7 @@ export function parseRun(text: string): RunFile {
   const lines = text.split("\n").slice(0, -1);
   const meta: unknown = JSON.parse(lines[0] ?? "");
   const process: unknown = JSON.parse(lines[1] ?? "");
-  if (!Value.Check(RunMeta, meta) || !Value.Check(RunProcess, process)) throw new SyntaxError("not a command's record");
+  if (!isRunMeta.Check(meta) || !isRunProcess.Check(process)) throw new SyntaxError("not a command's record");
   const last = lines.length > 2 ? lines.at(-1) : undefined;
   return { meta, process, end: last === undefined ? undefined : parseEnd(last) };
 }
@@ -79,7 +83,7 @@ export function hasEnded(text: string): boolean {
 
 export function parseEnd(text: string): EndRecord {
   const value: unknown = JSON.parse(text);
-  if (!Value.Check(EndRecord, value)) throw new SyntaxError("not an end record");
+  if (!isEndRecord.Check(value)) throw new SyntaxError("not an end record");
   return value;
 }
 

@@ -1,6 +1,6 @@
 // What makes two requests with the same commandID the same request: all that the client chose, and nothing that it did not
 // (a private temporary directory has another name each time).
-import { createHash } from "node:crypto";
+import * as crypto from "node:crypto";
 import type { CommandRequest } from "../../protocol/command.js";
 import type { CommandSpec } from "./types.js";
 
@@ -34,6 +34,11 @@ function sorted(env: Record<string, string> | undefined): [string, string][] {
   return Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+const { createHash } = crypto;
+const { hash } = crypto as { hash?: (algorithm: string, text: string, encoding: "base64url") => string };
+
 function digest(chosen: unknown[]): string {
-  return createHash("sha256").update(JSON.stringify(chosen)).digest("base64url");
+  const text = JSON.stringify(chosen);
+  // in one call where Node has it (21.7): half the time
+  return hash === undefined ? createHash("sha256").update(text).digest("base64url") : hash("sha256", text, "base64url");
 }

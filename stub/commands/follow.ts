@@ -39,6 +39,7 @@ export class Follow {
   #reading = false;
   #last: CommandRecord | undefined;
   #finished = false;
+  #buffer: Buffer | undefined;
 
   constructor(response: ServerResponse, command: Followed, from: OutputOffsets, onClose: (follow: Follow) => void) {
     this.#response = response;
@@ -125,7 +126,7 @@ export class Follow {
   #readPiece(stream: 0 | 1): void {
     const offset = this.#sent[stream];
     const length = Math.min(PIECE, this.#known[stream] - offset);
-    const bytes = Buffer.allocUnsafeSlow(FRAME_HEADER + length);
+    const bytes = this.#piece(FRAME_HEADER + length);
     const log = this.#logs[stream];
     if (!this.#command.cold) {
       try {
@@ -144,6 +145,13 @@ export class Follow {
       },
       (error: unknown) => this.#readFailed(stream, error),
     );
+  }
+
+  /** One buffer for the whole answer, as long as each piece has left before the next is read: garbage is memory, too. */
+  #piece(length: number): Buffer {
+    if (this.#waiting !== undefined || this.#response.writableLength > 0) return Buffer.allocUnsafeSlow(length);
+    this.#buffer ??= Buffer.allocUnsafeSlow(FRAME_HEADER + PIECE);
+    return this.#buffer.subarray(0, length);
   }
 
   #readPieceDone(stream: 0 | 1, bytes: Buffer, count: number): void {

@@ -6,6 +6,7 @@ import type { CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import type { Frame } from "../../protocol/frames.js";
 import { type CommandOwner, RunningCommand } from "./command.js";
+import { directWords } from "./direct.js";
 import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "./environment.js";
 import { hasEnded, type RunMeta, readRunFile, SUFFIX } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
@@ -62,7 +63,7 @@ export class HostCommandService implements CommandService, CommandOwner {
   /** Resolves when `list` holds what an earlier stub left running; `get` finds each of them before, too. */
   readonly adopted: Promise<void>;
   readonly #options: CommandServiceOptions;
-  readonly #boot = bootID();
+  readonly boot = bootID();
   readonly #commands = new Map<string, RunningCommand>();
   /** By the number that frames carry. */
   readonly #started = new Map<number, Started>();
@@ -74,6 +75,8 @@ export class HostCommandService implements CommandService, CommandOwner {
   #environment: HostEnvironment | undefined;
   #spawner: Spawner;
   #nextNumber = 1;
+  /** Ids that are on disk and not in memory; complete once `adopted`, but for what other stubs do meanwhile. */
+  #onDisk: Set<string> | undefined;
   #closed = false;
 
   constructor(options: CommandServiceOptions) {
@@ -95,7 +98,7 @@ export class HostCommandService implements CommandService, CommandOwner {
   start(spec: CommandSpec): Command {
     checkSpec(spec);
     const fingerprint = fingerprintOf(spec);
-    const known = this.get(spec.commandID);
+    const known = this.has(spec.commandID) ? this.get(spec.commandID) : undefined;
     if (known !== undefined) {
       if (known.fingerprint === fingerprint) return known;
       throw new RemoteError("command_conflict", `${spec.commandID} is another command`);
@@ -110,7 +113,7 @@ export class HostCommandService implements CommandService, CommandOwner {
       created: Date.now(),
       enforcement: spec.enforcement,
       fingerprint,
-      boot: this.#boot,
+      boot: this.boot,
     };
     const command = new RunningCommand(this, this.#base(spec.commandID), meta);
     this.#commands.set(spec.commandID, command);
@@ -127,9 +130,13 @@ export class HostCommandService implements CommandService, CommandOwner {
   get(commandID: string): Command | undefined {
     const known = this.#commands.get(commandID);
     if (known !== undefined) return known;
-    const base = this.#base(commandID);
-    if (!existsSync(base + SUFFIX.run)) return undefined;
-    return this.#load(commandID);
+    return existsSync(this.#base(commandID) + SUFFIX.run) ? this.#load(commandID) : undefined;
+  }
+
+  has(commandID: string): boolean {
+    if (this.#commands.has(commandID)) return true;
+    // a look at the disk costs as much as all the rest of a start
+    return this.#onDisk?.has(commandID) ?? existsSync(this.#base(commandID) + SUFFIX.run);
   }
 
   list(filter: CommandFilter = {}): Command[] {
@@ -175,6 +182,10 @@ export class HostCommandService implements CommandService, CommandOwner {
     return true;
   }
 
+  takenOver(command: RunningCommand): void {
+    this.#forgetNumber(command);
+  }
+
   failed(command: RunningCommand): void {
     this.#forgetNumber(command);
     if (this.#commands.get(command.commandID) === command) this.#commands.delete(command.commandID);
@@ -187,7 +198,9 @@ export class HostCommandService implements CommandService, CommandOwner {
     for (const oldest of this.#settled) {
       if (this.#settled.size <= keep) break;
       this.#settled.delete(oldest);
-      if (this.#commands.get(oldest.commandID) === oldest) this.#commands.delete(oldest.commandID);
+      if (this.#commands.get(oldest.commandID) !== oldest) continue;
+      this.#commands.delete(oldest.commandID);
+      this.#onDisk?.add(oldest.commandID);
     }
   }
 
@@ -195,7 +208,9 @@ export class HostCommandService implements CommandService, CommandOwner {
 
   #submit(command: RunningCommand, spec: CommandSpec, meta: RunMeta, host: HostEnvironment): void {
     const number = this.#nextNumber++;
-    const argv = spec.argv ?? [host.shell, "-c", spec.command ?? ""];
+    const text = spec.command ?? "";
+    const asShell = [host.shell, "-c", text];
+    const direct = spec.argv === undefined ? host.direct(text, spec.env ?? {}) : undefined;
     try {
       this.#spawner.start(number, {
         graceMs: this.#options.graceMs ?? GRACE_MS,
@@ -204,7 +219,8 @@ export class HostCommandService implements CommandService, CommandOwner {
         base: this.#base(spec.commandID),
         cwd: spec.cwd,
         tmpdir: spec.tmpdir ?? "",
-        argv,
+        argv: spec.argv ?? direct ?? asShell,
+        alternative: direct === undefined ? undefined : asShell,
         environment: host.block(spec.cwd, spec.env ?? {}),
         meta: JSON.stringify(meta),
       });
@@ -269,16 +285,17 @@ export class HostCommandService implements CommandService, CommandOwner {
   // ---- what is on disk -------------------------------------------------------------------------------------------
 
   #base(commandID: string): string {
-    return join(this.#options.directory, commandID);
+    return `${this.#options.directory}/${commandID}`;
   }
 
   /** Commands of an earlier stub that may still run: their helpers live on. Thousands of ended ones are read past. */
   async #adopt(): Promise<void> {
-    const names = await readdir(this.#options.directory);
-    for (const name of names) {
-      if (!name.endsWith(SUFFIX.run) || this.#closed) continue;
-      const commandID = name.slice(0, -SUFFIX.run.length);
-      if (this.#commands.has(commandID)) continue;
+    const names = (await readdir(this.#options.directory)).filter((name) => name.endsWith(SUFFIX.run));
+    const ids = names.map((name) => name.slice(0, -SUFFIX.run.length));
+    this.#onDisk = new Set(ids.filter((commandID) => !this.#commands.has(commandID)));
+    for (const [i, commandID] of ids.entries()) {
+      const name = names[i] ?? "";
+      if (this.#closed || this.#commands.has(commandID)) continue;
       const text = await readFile(join(this.#options.directory, name), "utf8").catch(() => "");
       if (!hasEnded(text) && !this.#closed) this.#adoptOne(commandID);
     }
@@ -297,7 +314,7 @@ export class HostCommandService implements CommandService, CommandOwner {
     try {
       const file = readRunFile(this.#base(commandID));
       if (file === undefined) return undefined;
-      const command = RunningCommand.fromDisk(this, this.#base(commandID), file, this.#boot);
+      const command = RunningCommand.fromDisk(this, this.#base(commandID), file);
       this.#commands.set(commandID, command);
       return command;
     } catch (error) {
@@ -320,6 +337,16 @@ class HostEnvironment {
     this.umask = login.umask;
     this.#variables = new Map(Object.entries(login.env));
     this.#plain = environmentBlock(this.#texts({}));
+  }
+
+  /** Words of a text that needs no shell. */
+  direct(text: string, over: Record<string, string>): string[] | undefined {
+    return directWords(text, this.#over(over));
+  }
+
+  *#over(over: Record<string, string>): Iterable<string> {
+    yield* this.#variables.keys();
+    yield* Object.keys(over);
   }
 
   block(cwd: string, over: Record<string, string>): EnvironmentBlock {

@@ -67,6 +67,10 @@ export interface CommandService {
    * `invalid_request` (NUL in a string). Failures of the start itself come by `started`.
    */
   start(spec: CommandSpec): Command;
+  /** Resolves when `list` holds what an earlier stub left running; `get` finds each of them before, too. */
+  readonly adopted: Promise<void>;
+  /** Whether a start with this id would be a repetition; cheaper than `get`. Where another stub was quicker it may miss it: `start` does not. */
+  has(commandID: string): boolean;
   /** From memory or disk; undefined where there is none. */
   get(commandID: string): Command | undefined;
   /** Those that run, and those with descendants left; ended ones as long as they are in memory. */

@@ -45,7 +45,7 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
   /** The same request again is the same command: nothing is asked, nothing runs a second time. */
   const obtain = async (request: FastifyRequest, body: CommandRequest): Promise<Command> => {
     const fingerprint = fingerprintOfRequest(body);
-    const known = commands.get(body.commandID);
+    const known = commands.has(body.commandID) ? commands.get(body.commandID) : undefined;
     if (known === undefined) return commands.start({ ...(await options.admit(request, body)), fingerprint });
     await options.access?.(request, known.record());
     if (known.fingerprint === fingerprint) return known;

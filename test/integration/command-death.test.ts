@@ -1,26 +1,14 @@
 // What dies and what does not: the stub, the spawner, a helper, each with SIGKILL. Row 34's other half: nothing is lost.
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseRun } from "../../stub/commands/files.js";
 import { type CommandApp, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
+import { stubProcess } from "../fixtures/command-process.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
 
 const compiler = await cCompiler();
-const STUB = join(import.meta.dirname, "../fixtures/command-stub.ts");
-
-async function stubProcess(folder: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ["--import", "tsx", STUB, folder], { stdio: ["ignore", "pipe", "inherit"] });
-  await new Promise((resolve, reject) => {
-    child.stdout?.once("data", resolve);
-    child.once("exit", (code) => reject(new Error(`the stub ended with ${code}`)));
-  });
-  return child;
-}
-
 /** pid of the helper of a command, from its `.run` file. */
 async function helperOf(app: Pick<CommandApp, "folder">, commandID: string) {
   const text = await eventually("the .run file", () =>
@@ -37,62 +25,50 @@ async function parentOf(pid: number): Promise<number> {
 
 describe.skipIf(compiler === undefined)("death on the host (needs a C compiler)", () => {
   it("of the stub: the command goes on, log and end record are complete, the next stub tells it all", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "ocrs-death-"));
-    try {
-      const stub = await stubProcess(folder);
-      const app = { folder, socket: join(folder, "stub.sock") } as CommandApp;
-      const gate = join(folder, "gate");
-      const text = `echo before; until [ -e '${gate}' ]; do sleep 0.02; done; head -c 3000000 /dev/zero; echo after >&2; exit 6`;
-      const request = commandRequest(text);
-      const response = await send(app, "POST", "/command?follow=1", request);
-      response.on("error", () => undefined);
-      await new Promise((resolve) => response.once("data", resolve));
-      stub.kill("SIGKILL");
-      await new Promise((resolve) => stub.once("exit", resolve));
-      await writeFile(gate, "");
-      const end = await eventually(
-        "the end record",
-        async () => parseRun(await readFile(join(folder, "commands", `${request.commandID}.run`), "utf8")).end,
-      );
-      expect(end).toMatchObject({ status: 6 << 8, flags: 0, stdout: 3_000_007, stderr: 6 });
+    await using stub = await stubProcess();
+    const { folder } = stub;
+    const gate = join(folder, "gate");
+    const text = `echo before; until [ -e '${gate}' ]; do sleep 0.02; done; head -c 3000000 /dev/zero; echo after >&2; exit 6`;
+    const request = commandRequest(text);
+    const response = await send(stub, "POST", "/command?follow=1", request);
+    response.on("error", () => undefined);
+    await new Promise((resolve) => response.once("data", resolve));
+    await stub.kill();
+    await writeFile(gate, "");
+    const end = await eventually(
+      "the end record",
+      async () => parseRun(await readFile(join(folder, "commands", `${request.commandID}.run`), "utf8")).end,
+    );
+    expect(end).toMatchObject({ status: 6 << 8, flags: 0, stdout: 3_000_007, stderr: 6 });
 
-      await using next = await commandApp({ folder });
-      const found = await collect(await send(next, "GET", `/command/${request.commandID}/output?follow=1`));
-      expect(found.end).toMatchObject({ state: "exited", exit: 6, output: { stdout: 3_000_007, stderr: 6 } });
-      expect(found.stdout.subarray(0, 7).toString()).toBe("before\n");
-      expect(found.stdout.length).toBe(3_000_007);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    await using next = await commandApp({ folder });
+    const found = await collect(await send(next, "GET", `/command/${request.commandID}/output?follow=1`));
+    expect(found.end).toMatchObject({ state: "exited", exit: 6, output: { stdout: 3_000_007, stderr: 6 } });
+    expect(found.stdout.subarray(0, 7).toString()).toBe("before\n");
+    expect(found.stdout.length).toBe(3_000_007);
   });
 
   it("of the stub: the next one follows what still runs, and can end it", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "ocrs-death-"));
-    try {
-      const stub = await stubProcess(folder);
-      const app = { folder, socket: join(folder, "stub.sock") } as CommandApp;
-      const gate = join(folder, "gate");
-      const running = commandRequest(`echo one; until [ -e '${gate}' ]; do sleep 0.02; done; echo two`);
-      const endless = commandRequest("trap '' TERM; while :; do sleep 0.1; done");
-      for (const request of [running, endless]) await json(await send(app, "POST", "/command", request));
-      stub.kill("SIGKILL");
-      await new Promise((resolve) => stub.once("exit", resolve));
+    await using stub = await stubProcess();
+    const { folder } = stub;
+    const gate = join(folder, "gate");
+    const running = commandRequest(`echo one; until [ -e '${gate}' ]; do sleep 0.02; done; echo two`);
+    const endless = commandRequest("trap '' TERM; while :; do sleep 0.1; done");
+    for (const request of [running, endless]) await json(await send(stub, "POST", "/command", request));
+    await stub.kill();
 
-      await using next = await commandApp({ folder });
-      await next.commands.adopted;
-      expect(next.commands.running()).toBe(2);
-      expect(await json(await send(next, "GET", `/command/${running.commandID}`))).toMatchObject({ state: "running" });
-      const following = send(next, "GET", `/command/${running.commandID}/output?follow=1`).then(collect);
-      await writeFile(gate, "");
-      const ran = await following;
-      expect([ran.stdout.toString(), ran.end?.state, ran.end?.exit]).toEqual(["one\ntwo\n", "exited", 0]);
-      const cancelled = await json(await send(next, "POST", `/command/${endless.commandID}/cancel`));
-      expect(cancelled).toMatchObject({ state: "killed", aborted: true });
-      const settled = await next.commands.get(endless.commandID)?.settled;
-      expect(settled).toMatchObject({ state: "killed", signal: "SIGKILL", survivors: [] });
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    await using next = await commandApp({ folder });
+    await next.commands.adopted;
+    expect(next.commands.running()).toBe(2);
+    expect(await json(await send(next, "GET", `/command/${running.commandID}`))).toMatchObject({ state: "running" });
+    const following = send(next, "GET", `/command/${running.commandID}/output?follow=1`).then(collect);
+    await writeFile(gate, "");
+    const ran = await following;
+    expect([ran.stdout.toString(), ran.end?.state, ran.end?.exit]).toEqual(["one\ntwo\n", "exited", 0]);
+    const cancelled = await json(await send(next, "POST", `/command/${endless.commandID}/cancel`));
+    expect(cancelled).toMatchObject({ state: "killed", aborted: true });
+    const settled = await next.commands.get(endless.commandID)?.settled;
+    expect(settled).toMatchObject({ state: "killed", signal: "SIGKILL", survivors: [] });
   });
 
   it("of the spawner: commands go on and still report, and the next command has a new spawner", async () => {

@@ -107,8 +107,8 @@ describe.skipIf(compiler === undefined)("the login environment (needs a C compil
     await writeFile(join(home, ".bashrc"), "echo sourced\n");
     const login = { shell: "/bin/bash", base: { HOME: home, PATH: process.env.PATH, SSH_CLIENT: "1.2.3.4 5 22" } };
     await using app = await commandApp({ login });
-    expect((await run(app, "echo plain")).stdout.toString()).toBe("plain\n");
-    const naive = await run(app, { command: "echo plain", env: { SSH_CLIENT: "1.2.3.4 5 22" } });
+    expect((await run(app, "echo plain;")).stdout.toString()).toBe("plain\n");
+    const naive = await run(app, { command: "echo plain;", env: { SSH_CLIENT: "1.2.3.4 5 22" } });
     // the naive way; other distributions build bash without SSH_SOURCE_BASHRC
     expect(naive.stdout.toString()).toBe(exists("/etc/debian_version") ? "sourced\nplain\n" : "plain\n");
   });

@@ -1,38 +1,38 @@
 // Followers come, go and dawdle; the command does not care and the stub's memory stays bounded. Rows 33-35.
-import { stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import type { CommandRecord } from "../../protocol/command.js";
 import { FrameType, frameReader } from "../../protocol/frames.js";
-import { type CommandApp, collect, commandApp, commandRequest, send } from "../fixtures/command-app.js";
+import { type CommandApp, collect, commandApp, commandRequest, json, send } from "../fixtures/command-app.js";
+import { stubProcess } from "../fixtures/command-process.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { eventually } from "../fixtures/processes.js";
 
 const compiler = await cCompiler();
 const MB = 1024 * 1024;
 
-/** Highest resident size of this process (stub and client both) above that at the start, while `work` runs. */
-async function growth(work: () => Promise<void>): Promise<number> {
-  global.gc?.();
-  const before = process.memoryUsage().rss;
+/** Resident bytes of a process. */
+async function resident(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/status`, "latin1");
+  return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1]) * 1024;
+}
+
+/** Highest resident size of the stub above that at the start, while `work` runs. */
+async function growth(pid: number, work: () => Promise<void>): Promise<number> {
+  const before = await resident(pid);
   let highest = before;
-  const timer = setInterval(() => {
-    highest = Math.max(highest, process.memoryUsage().rss);
+  const timer = setInterval(async () => {
+    highest = Math.max(highest, await resident(pid));
   }, 5);
   await work();
   clearInterval(timer);
   return highest - before;
 }
 
-/** Counts the output of an answer without keeping it; true offsets are checked. */
-async function count(
-  app: CommandApp,
-  path: string,
-  onStart: (pause: () => Promise<void>) => Promise<void>,
-  body?: unknown,
-) {
-  const response = await send(app, body === undefined ? "GET" : "POST", path, body);
-  await onStart(() => sleep(0));
+/** Counts the output of an answer without keeping it; checks its offsets. */
+async function count(response: IncomingMessage) {
   let bytes = 0;
   let wrong = 0;
   let end: { output: { stdout: number }; exit: number | null } | undefined;
@@ -46,6 +46,9 @@ async function count(
   return { bytes, wrong, end };
 }
 
+const recordOf = async (app: Pick<CommandApp, "socket">, id: string) =>
+  json<CommandRecord>(await send(app, "GET", `/command/${id}`));
+
 describe.skipIf(compiler === undefined)("following a command (needs a C compiler)", () => {
   it("goes on when its client goes away, and its output waits", async () => {
     await using app = await commandApp();
@@ -55,7 +58,6 @@ describe.skipIf(compiler === undefined)("following a command (needs a C compiler
     await new Promise((resolve) => response.once("data", resolve));
     response.destroy();
     await new Promise((resolve) => response.once("close", resolve));
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(gate, "");
     const command = app.commands.get(request.commandID);
     expect(await command?.done).toMatchObject({ state: "exited", exit: 0, aborted: false });
@@ -64,41 +66,38 @@ describe.skipIf(compiler === undefined)("following a command (needs a C compiler
   });
 
   it("keeps 100 MB for a client that does not read, without holding it in memory or slowing the command", async () => {
-    await using app = await commandApp();
+    await using stub = await stubProcess();
+    await collect(await send(stub, "POST", "/command?follow=1", commandRequest("head -c 1000000 /dev/zero"))); // warm
     const bytes = 100 * MB;
     const request = commandRequest(`head -c ${bytes} /dev/zero`);
-    let result: Awaited<ReturnType<typeof count>> | undefined;
-    const grown = await growth(async () => {
-      result = await count(
-        app,
-        "/command?follow=1",
-        async () => {
-          // nothing of the answer is read until the command has ended: a client that holds it up would wait here for ever
-          expect(await app.commands.get(request.commandID)?.done).toMatchObject({ exit: 0, output: { stdout: bytes } });
-        },
-        request,
-      );
+    let counted: Awaited<ReturnType<typeof count>> | undefined;
+    const grown = await growth(stub.pid, async () => {
+      const response = await send(stub, "POST", "/command?follow=1", request);
+      // nothing of the answer is read until the command has ended: a client that holds it up would wait here for ever
+      const ended = await eventually("the end", async () => {
+        const record = await recordOf(stub, request.commandID);
+        return record.state === "running" ? undefined : record;
+      });
+      expect(ended).toMatchObject({ exit: 0, output: { stdout: bytes } });
+      counted = await count(response);
     });
-    expect(result).toMatchObject({ bytes, wrong: 0, end: { exit: 0, output: { stdout: bytes } } });
+    expect(counted).toMatchObject({ bytes, wrong: 0, end: { exit: 0, output: { stdout: bytes } } });
     expect(grown).toBeLessThan(64 * MB);
   });
 
   it("stays small when output has no end and nobody listens", async () => {
-    await using app = await commandApp({ graceMs: 200 });
+    await using stub = await stubProcess();
     const request = commandRequest("yes");
-    const response = await send(app, "POST", "/command?follow=1", request);
-    const grown = await growth(async () => {
+    const response = await send(stub, "POST", "/command?follow=1", request);
+    const grown = await growth(stub.pid, async () => {
       response.destroy();
-      await eventually(
-        "50 MB in the log",
-        () => (app.commands.get(request.commandID)?.record().output.stdout ?? 0) > 50 * MB,
-      );
-      app.commands.get(request.commandID)?.cancel("abort");
-      await app.commands.get(request.commandID)?.settled;
+      await eventually("50 MB", async () => (await recordOf(stub, request.commandID)).output.stdout > 50 * MB);
+      await send(stub, "POST", `/command/${request.commandID}/cancel`);
+      await eventually("the kill", async () => (await recordOf(stub, request.commandID)).survivors);
     });
     expect(grown).toBeLessThan(64 * MB);
-    const { size } = await stat(join(app.folder, "commands", `${request.commandID}.stdout`));
-    expect(app.commands.get(request.commandID)?.record().output.stdout).toBe(size);
+    const { size } = await stat(join(stub.folder, "commands", `${request.commandID}.stdout`));
+    expect((await recordOf(stub, request.commandID)).output.stdout).toBe(size);
   });
 
   it("gives two followers of one command the same bytes, the late one too", async () => {

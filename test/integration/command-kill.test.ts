@@ -129,7 +129,7 @@ describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)",
 
   it("kills a tree that is deep, wide and forks all the time", async () => {
     const file = join(app.folder, "forker");
-    const tree = `f() { if [ $1 -gt 0 ]; then f $(($1-1)) & f $(($1-1)) & fi; trap "" TERM; while :; do sleep 0.05; done; }; f 4 & echo $$ > ${file}; wait`;
+    const tree = `f() { if [ $1 -gt 0 ]; then f $(($1-1)) & f $(($1-1)) & fi; trap "" TERM; while :; do sleep 0.05; done; }; f 4 & echo $$ > ${file}.tmp; mv ${file}.tmp ${file}; wait`;
     const request = commandRequest(tree);
     const following = send(app, "POST", "/command?follow=1", request).then(collect);
     await pidFrom(file);
@@ -157,7 +157,9 @@ describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)",
   });
 
   it("runs nothing if it is cancelled before the login environment is known", async () => {
-    await using slow = await commandApp({ login: { shell: "/bin/sh", base: {}, limitMs: 2000, helper: "" } as never });
+    const home = await mkdtemp(join(tmpdir(), "ocrs-home-"));
+    await writeFile(join(home, ".profile"), "until [ -e ~/gate ]; do sleep 0.02; done\n");
+    await using slow = await commandApp({ login: { shell: "/bin/sh", base: { HOME: home, PATH: process.env.PATH } } });
     const file = join(slow.folder, "ran");
     const command = slow.commands.start({
       ...commandRequest(`touch ${file}`),
@@ -169,8 +171,9 @@ describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)",
     expect(command.record().state).toBe("queued");
     expect(command.cancel("abort")).toMatchObject({ state: "killed", aborted: true });
     expect(await command.settled).toMatchObject({ state: "killed", survivors: [] });
-    await slow.commands.loginEnvironment();
-    await run(slow, "true"); // whatever was queued before it has gone the same way by now
+    await writeFile(join(home, "gate"), "");
+    await run(slow, "true"); // queued behind it: it would have run by now
+    await rm(home, { recursive: true });
     expect(await stat(file).catch(() => "missing")).toBe("missing");
   });
 

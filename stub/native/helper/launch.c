@@ -29,8 +29,9 @@ static const char *path_of(char **envp) {
   return DEFAULT_PATH;
 }
 
-// As execvp does it, but with the PATH of the command. Returns only with errno set.
-static void execute(char **argv, char **envp) {
+// As execvp does it, but with the PATH of the command. Returns only with errno set. With `plain` a script without "#!"
+// is not tried with sh: there is an alternative that knows better.
+static void execute(char **argv, char **envp, bool plain) {
   const char *name = argv[0];
   if (strchr(name, '/') != NULL) {
     execve(name, argv, envp);
@@ -57,7 +58,7 @@ static void execute(char **argv, char **envp) {
     }
     if (errno != ENOEXEC) { errno = denied ? EACCES : ENOENT; return; }
   }
-  if (errno != ENOEXEC) return;
+  if (errno != ENOEXEC || plain) return;
   char **script = argv - 1;               // a script without "#!": sh reads it, as execvp would have it
   char *first = argv[0];
   script[0] = (char *)"sh";
@@ -91,8 +92,8 @@ pid_t launch(const struct start_request *request, int cwd, int out, int err, con
   if (pid == 0) {
     if (prepare(request, cwd, out, err)) {
       child_stage = "exec";
-      execute(request->argv, request->envp);
-      if (request->alternative != NULL) execute(request->alternative, request->envp);
+      execute(request->argv, request->envp, request->alternative != NULL);
+      if (request->alternative != NULL) execute(request->alternative, request->envp, false);
     }
     child_error = errno ? errno : EIO;
     _exit(127);
