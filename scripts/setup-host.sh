@@ -94,6 +94,7 @@ unpacked=$(of_manifest unpackedSize '[0-9]*')
 umask 077
 work=$(mktemp -d "${TMPDIR:-/tmp}/ocrs.XXXXXX") || die install_failed "no temporary directory can be made"
 sender=
+receiver=
 
 ssh_words() { # runs ssh with our options: any command line of it
   if [ -n "$ssh_config" ]; then set -- -F "$ssh_config" "$@"; fi
@@ -104,7 +105,7 @@ ssh_words() { # runs ssh with our options: any command line of it
 
 clean() {
   trap - EXIT HUP INT TERM
-  if [ -n "$sender" ]; then kill "$sender" 2>/dev/null; fi
+  for each in $sender $receiver; do kill "$each" 2>/dev/null; done
   if [ -S "$work/c" ]; then ssh_words -O exit -- "$host" >/dev/null 2>&1 </dev/null; fi
   rm -rf "$work"
 }
@@ -118,7 +119,7 @@ connect() { # the master leaves by itself two minutes after its last use, even w
 }
 
 connect_failed() {
-  said=$(tail -n 3 "$work/err")
+  said=$(tr -d '\r' <"$work/err" | tail -n 3)
   case $said in
     *'Permission denied'* | *'Too many authentication failures'*) code=auth_failed hint="check the user name and which key the host knows; ssh -v shows more" ;;
     *'REMOTE HOST IDENTIFICATION HAS CHANGED'* | *'Host key verification failed'*) code=host_key_unknown hint="connect once with ssh and compare the fingerprint" ;;
@@ -151,12 +152,15 @@ host_script() { # NAME VARIABLE=VALUE…: the text
   printf 'main; exit\n'
 }
 
-frame() { # NAME: what the host answered between our markers; rc noise around them does not matter
-  sed -n "/^$nonce<$1\$/,/^$nonce>$1 /p" "$work/out" | sed -e 1d -e '$d'
+# What the host answered. In a variable and never in a file: the token is in it.
+out=
+
+frame() { # NAME: what is between our markers; rc noise around them does not matter
+  printf '%s\n' "$out" | sed -n "/^$nonce<$1\$/,/^$nonce>$1 /p" | sed -e 1d -e '$d'
 }
 
 has_frame() {
-  grep -q "^$nonce>$1 " "$work/out" 2>/dev/null
+  printf '%s\n' "$out" | grep -q "^$nonce>$1 "
 }
 
 check_answer() { # WHAT: dies with what the host said went wrong
@@ -170,11 +174,11 @@ check_answer() { # WHAT: dies with what the host said went wrong
     esac
     die "${said%% *}" "${said#* }" "$hint"
   fi
-  has_frame done || die install_failed "the host gave no answer to $1: $(tail -n 1 "$work/err" 2>/dev/null)" "the account must be able to run sh: try ssh HOST sh"
+  has_frame done || die install_failed "the host gave no answer to $1: $(tr -d '\r' <"$work/err" | tail -n 1)" "the account must be able to run sh: try ssh HOST sh"
 }
 
 run_script() { # NAME VARIABLE=VALUE…
-  host_script "$@" | ssh_words -o ControlMaster=no -o BatchMode=yes -- "$host" sh >"$work/out" 2>"$work/err"
+  out=$(host_script "$@" | ssh_words -o ControlMaster=no -o BatchMode=yes -- "$host" sh 2>"$work/err")
   check_answer "$1"
 }
 
@@ -204,18 +208,23 @@ upload() {
   {
     host_script upload "version=$version" "sha256=$sha256" "size=$size" "need_kib=$(((size + unpacked) / 1024 + 16384))"
     # Not a byte of the file before the host says so: a shell may read ahead.
-    until has_frame ready; do
-      has_frame error && exit 0
+    until grep -q "^$nonce>ready " "$work/out"; do
+      grep -q "^$nonce>error " "$work/out" && exit 0
       [ ! -e "$work/over" ] || exit 0
       sleep 0.1 2>/dev/null || sleep 1
     done
     send_file
   } >"$work/in" &
   sender=$!
-  ssh_words -o ControlMaster=no -o BatchMode=yes -- "$host" sh <"$work/in" >"$work/out" 2>"$work/err"
+  # Beside us and not in front, so that a signal is heard while it runs.
+  ssh_words -o ControlMaster=no -o BatchMode=yes -- "$host" sh <"$work/in" >"$work/out" 2>"$work/err" &
+  receiver=$!
+  wait "$receiver"
+  receiver=
   : >"$work/over"
   wait "$sender"
   sender=
+  out=$(cat "$work/out")
   check_answer upload
 }
 

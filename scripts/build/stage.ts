@@ -79,10 +79,12 @@ async function lastUse(path: string): Promise<{ path: string; used: number }> {
   return { path, used: status?.mtimeMs ?? 0 };
 }
 
-/** What killed builds left. Only while no other build runs. */
+/** What killed builds left; nothing of ours takes an hour. */
 export async function dropUnfinished(cacheDir: string): Promise<void> {
+  const old = Date.now() - 3_600_000;
   const names = await readdir(cacheDir, { recursive: true }).catch((): string[] => []);
-  for (const name of names) {
-    if (basename(name).startsWith(".new-")) await rm(join(cacheDir, name), { recursive: true, force: true });
+  for (const name of names.filter((each) => basename(each).startsWith(".new-"))) {
+    const { path, used } = await lastUse(join(cacheDir, name));
+    if (used < old) await rm(path, { recursive: true, force: true });
   }
 }
