@@ -7,7 +7,8 @@ import { pathToFileURL } from "node:url";
 import { RemoteError } from "../../protocol/errors.js";
 import { OVERRIDES_VARIABLE } from "../compose.js";
 import { openCodeDirectory, readPluginOptions } from "../config/plugin-options.js";
-import { prepareAnchor } from "../opencode-v1/anchor.js";
+import { prepareAnchor, readRecord } from "../opencode-v1/anchor.js";
+import { anchorPaths } from "../opencode-v1/anchor-path.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
 import { hostOf, hostPath, splitHostPath } from "./host-words.js";
@@ -55,29 +56,30 @@ async function directoryFor(context: CliContext, host: string, path: string | un
 /** Bootstraps, checks the directory on the host and approves it; gives the anchor. Our connection ends here, OpenCode makes its own. */
 async function prepare(context: CliContext, host: string, directory: string): Promise<string> {
   const { remote, progress, interrupt, program, env, home } = context;
-  const { name } = await remote.resolve(host);
-  const destination = { host, directory, workspaceID: await remote.workspaceID(host, directory), name };
+  const stateDir = remote.state.directory;
+  const known = await readRecord(anchorPaths(stateDir, host, directory).record).catch(() => undefined);
+  const workspaceID = known?.workspaceID ?? (await remote.workspaceID(host, directory));
+  const session = await remote.runner.createSession(
+    { host, directory, workspaceID, name: host },
+    { onProgress: progress.show },
+  );
+  await session.describe(interrupt.signal);
+  await session.close();
   const plugin = readPluginOptions(openCodeDirectory(env, home));
   const entry = pathToFileURL(join(program.distDirectory, "plugin.js")).href;
-  const { directory: anchor, record } = await prepareAnchor({
-    stateDir: remote.state.directory,
+  const anchor = await prepareAnchor({
+    stateDir,
     host,
     directory,
-    workspaceID: destination.workspaceID,
+    workspaceID,
     execPath: program.execPath,
     isBun: program.isBun,
     cliPath: program.cliPath,
     ...(plugin === undefined ? { plugin: { specifier: entry } } : {}),
   });
-  const session = await remote.runner.createSession(
-    { ...destination, workspaceID: record.workspaceID },
-    { onProgress: progress.show },
-  );
-  await session.describe(interrupt.signal);
-  await session.close();
   await remote.rememberDirectory(host, directory);
   await remote.close();
-  return anchor;
+  return anchor.directory;
 }
 
 function inheritedOverrides({ globals }: CliContext): Record<string, string> {
