@@ -60,10 +60,7 @@ export async function readLoginEnvironment(options: LoginOptions, signal?: Abort
 }
 
 /** Between the last two markers: umask in octal, NUL, then NAME=VALUE with a NUL behind each. */
-export function parseEnvironment(
-  output: Buffer,
-  marker: string,
-): { umask: number; env: Record<string, string> } | undefined {
+function parseEnvironment(output: Buffer, marker: string): { umask: number; env: Record<string, string> } | undefined {
   const last = output.lastIndexOf(marker);
   const first = last <= 0 ? -1 : output.lastIndexOf(marker, last - 1);
   if (first < 0) return undefined;
@@ -81,10 +78,7 @@ export function parseEnvironment(
  * Without what belongs to this connection or to us. SSH_CLIENT above all: Debian's bash sources ~/.bashrc on every
  * `bash -c` where it is set, which makes a command of 1 ms one of 140.
  */
-export function cleaned(
-  found: Record<string, string>,
-  base: Record<string, string | undefined>,
-): Record<string, string> {
+function cleaned(found: Record<string, string>, base: Record<string, string | undefined>): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(found)) {
     if (DROPPED.has(name) || name.startsWith("OPENCODE_")) continue;
@@ -109,7 +103,7 @@ const DROPPED = new Set([
   "LINES",
 ]);
 
-export function defaultEnvironment(options: Pick<LoginOptions, "shell" | "base">): Record<string, string> {
+function defaultEnvironment(options: Pick<LoginOptions, "shell" | "base">): Record<string, string> {
   const { base } = options;
   const env: Record<string, string> = { PATH: base.PATH || DEFAULT_PATH, SHELL: options.shell };
   for (const name of ["HOME", "USER", "LOGNAME", "MAIL", "TZ", "XDG_RUNTIME_DIR"]) {

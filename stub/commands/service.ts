@@ -56,8 +56,9 @@ const GRACE_MS = 2000;
 const KEEP = 200;
 /** After the spawner's death: its helpers' reports still come, those that were never forked send none. */
 const ORPHAN_MS = 1000;
-/** A spawner that died sooner than this after its start is not started again at once. */
+/** A spawner that died sooner than this after its start is not started again at once, and each time later. */
 const SPAWNER_MIN_LIFE_MS = 1000;
+const SPAWNER_DELAY_MAX_MS = 30_000;
 
 export class HostCommandService implements CommandService, CommandOwner {
   /** Resolves when `list` holds what an earlier stub left running; `get` finds each of them before, too. */
@@ -75,6 +76,7 @@ export class HostCommandService implements CommandService, CommandOwner {
   #environment: HostEnvironment | undefined;
   #spawner: Spawner;
   #nextNumber = 1;
+  #quickDeaths = 0;
   /** Ids that are on disk and not in memory; complete once `adopted`, but for what other stubs do meanwhile. */
   #onDisk: Set<string> | undefined;
   #closed = false;
@@ -242,7 +244,9 @@ export class HostCommandService implements CommandService, CommandOwner {
       exit: (reason) => {
         if (this.#closed) return;
         this.#options.log.error({ reason }, "the spawner ended; commands go on, a new one is started");
-        const delay = Date.now() - born < SPAWNER_MIN_LIFE_MS ? SPAWNER_MIN_LIFE_MS : 0;
+        const quick = Date.now() - born < SPAWNER_MIN_LIFE_MS;
+        this.#quickDeaths = quick ? this.#quickDeaths + 1 : 0;
+        const delay = quick ? Math.min(SPAWNER_MIN_LIFE_MS * 2 ** this.#quickDeaths, SPAWNER_DELAY_MAX_MS) : 0;
         setTimeout(() => {
           if (!this.#closed) this.#spawner = this.#startSpawner();
         }, delay).unref();

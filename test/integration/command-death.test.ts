@@ -129,4 +129,11 @@ describe.skipIf(compiler === undefined)("death on the host (needs a C compiler)"
     expect(await json(await send(next, "GET", `/command/${request.commandID}`))).toMatchObject({ state: "lost" });
     await killIfAlive(name);
   });
+
+  it("of every spawner, because the helper is not there: commands fail with a code, and the stub lives", async () => {
+    await using app = await commandApp({ helper: "/no/such/helper" });
+    await eventually("the log line", () => app.warnings.length > 0);
+    expect(await run(app, "true")).toMatchObject({ status: 500, error: { code: "spawn_failed" } });
+    expect((await send(app, "GET", "/command/cmd_00000000none")).statusCode).toBe(404);
+  });
 });
