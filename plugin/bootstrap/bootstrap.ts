@@ -35,16 +35,22 @@ export interface Bootstrapped {
 /** Throws what probe, upload and start throw, and `protocol_mismatch` where the host's stub is newer and incompatible. */
 export async function bootstrap(transport: Transport, options: BootstrapOptions): Promise<Bootstrapped> {
   const facts = await probe(transport, options);
-  const { binary, running } = facts;
-  if (binary.verdict === "incompatible" || running.verdict === "incompatible") {
-    throw new RemoteError("protocol_mismatch", `the host has stub ${binary.version}, which speaks a newer protocol`);
-  }
+  refuseIncompatible(facts);
   try {
     return await attempt(transport, options, facts, false);
   } catch (error) {
     if (codeOf(error) !== "stub_missing") throw error;
     await install(transport, options);
     return await attempt(transport, options, facts, true);
+  }
+}
+
+/** A stub that runs counts; the file on the disk only where none does that we can speak to. */
+function refuseIncompatible({ binary, running }: ProbeFacts): void {
+  const inUse = running.verdict === "same" || running.verdict === "newer";
+  const version = running.verdict === "incompatible" ? running.identity?.version : binary.version;
+  if (running.verdict === "incompatible" || (binary.verdict === "incompatible" && !inUse)) {
+    throw new RemoteError("protocol_mismatch", `the host has stub ${version}, which speaks a newer protocol`);
   }
 }
 
@@ -58,8 +64,8 @@ async function attempt(
   const { identity, verdict } = facts.running;
   const usable = facts.binary.verdict === "same" || facts.binary.verdict === "newer";
   const outdated = verdict === "older" || facts.binary.verdict === "rebuilt";
-  // A newer stub that runs is used whatever lies on the disk: nothing is ever downgraded.
-  if (identity !== null && verdict === "newer") {
+  // A newer stub, running or on the disk, stays what it is: nothing is ever downgraded.
+  if (identity !== null && (verdict === "newer" || facts.binary.verdict === "incompatible")) {
     return { identity, root: facts.root, uploaded, started: false, current: true };
   }
   if (!uploaded && !usable) throw new RemoteError("stub_missing", `no usable stub is installed in ${facts.root}`);

@@ -55,8 +55,8 @@ export function parseIdentity(frames: Frames): StubIdentity {
   const json = parseJson(text(frames, "json"));
   // The file ends with a newline that is no part of the token.
   const token = text(frames, "token");
-  if (!Value.Check(StubJson, json)) throw new RemoteError("stub_unhealthy", "run/stub.json on the host does not parse");
-  if (!/^[0-9a-f]{64}$/.test(token)) throw new RemoteError("stub_unhealthy", "run/stub.token on the host is no token");
+  if (!Value.Check(StubJson, json)) throw unreadable("run/stub.json");
+  if (!/^[0-9a-f]{64}$/.test(token)) throw unreadable("run/stub.token");
   const { instanceID, version, pid, port, socket } = json;
   return { token, instanceID, version, pid, port, socket };
 }
@@ -65,8 +65,15 @@ function parseJson(source: string): unknown {
   try {
     return JSON.parse(source);
   } catch (error) {
-    throw new RemoteError("stub_unhealthy", "run/stub.json on the host does not parse", { cause: error });
+    throw unreadable("run/stub.json", error);
   }
+}
+
+function unreadable(file: string, cause?: unknown): RemoteError {
+  return new RemoteError("stub_unhealthy", `${file} on the host is missing or does not parse`, {
+    hint: "end the stub (opencode-remote-ssh stop HOST) and connect again",
+    cause,
+  });
 }
 
 function text(frames: Frames, name: string): string {

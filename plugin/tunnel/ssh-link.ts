@@ -179,8 +179,8 @@ export class SshLink implements StubLink {
   }
 
   /** Attempts until one succeeds or a person is needed. */
-  async #run(how: "warm" | "cold"): Promise<void> {
-    for (;;) {
+  async #run(first: "warm" | "cold"): Promise<void> {
+    for (let how = first; ; how = "warm") {
       const state = this.#state;
       if (state.name === "reconnecting") await pause(reconnectDelay(state.attempt), this.#closing.signal);
       try {

@@ -1,11 +1,14 @@
 // The same host scripts under every sh, and behind every login shell, however much its rc files print.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { bootstrap } from "../../plugin/bootstrap/bootstrap.js";
+import { bundledStub } from "../../plugin/bootstrap/manifest.js";
 import { stop } from "../../plugin/bootstrap/stop.js";
 import { openTransport } from "../../plugin/ssh/ssh2/open.js";
 import type { Transport } from "../../plugin/ssh/transport.js";
@@ -17,6 +20,9 @@ import { standInStub } from "./fixtures/stand-in-stub.js";
 import { endStub, startStubHost, startTimeOf } from "./fixtures/stub-host.js";
 import { isRoot } from "./fixtures/users.js";
 
+const run = promisify(execFile);
+const BUSYBOX = "/bin/busybox";
+const CHROOT = "/usr/sbin/chroot";
 const options = { installRoot: DEFAULT_INSTALL_ROOT, stub: standInStub() };
 
 /** Everything the host scripts do, from nothing to a running stub and back. */
@@ -110,6 +116,33 @@ describe.skipIf(!hasSshd || !isRoot)(`a noisy login shell (needs root; ${sshdRea
     });
   });
 });
+
+it.skipIf(!isRoot || !existsSync(BUSYBOX))(
+  "a host with BusyBox and nothing else gets the real stub (needs root for chroot, and Debian's busybox-static)",
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), "ocr-bare-"));
+    const root = join(directory, "home/.opencode-remote-ssh");
+    for (const name of ["bin", "proc", "dev", "tmp", "home"]) await mkdir(join(directory, name));
+    await cp(BUSYBOX, join(directory, "bin/busybox"));
+    await run(CHROOT, [directory, "/bin/busybox", "--install", "-s", "/bin"]);
+    for (const name of ["null", "zero", "urandom"])
+      await run("cp", ["-a", `/dev/${name}`, join(directory, "dev", name)]);
+    await run("mount", ["-t", "proc", "proc", join(directory, "proc")]);
+    const transport = localTransport([CHROOT, directory, "/bin/sh"], "/", { HOME: "/home", PATH: "/bin" });
+    const stub = bundledStub();
+    try {
+      const first = await bootstrap(transport, { installRoot: DEFAULT_INSTALL_ROOT, stub });
+      expect(first).toMatchObject({ uploaded: true, started: true, root: "/home/.opencode-remote-ssh" });
+      const second = await bootstrap(transport, { installRoot: DEFAULT_INSTALL_ROOT, stub });
+      expect(second).toMatchObject({ uploaded: false, started: false, identity: first.identity });
+      expect(await stop(transport, { installRoot: DEFAULT_INSTALL_ROOT })).toBe(first.identity.pid);
+    } finally {
+      await endStub(root);
+      await run("umount", ["-l", join(directory, "proc")]);
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+);
 
 it.skipIf(!hasDropbear)(
   `a dropbear host is like any other: sftp is never asked for (row 12; ${dropbearReason})`,
