@@ -3,6 +3,7 @@ import { RemoteError } from "../../protocol/errors.js";
 import type { HostFacts, RunnerProvider, RunnerSession } from "../runner/runner.js";
 import type { AnchorRecord } from "./anchor.js";
 import { Asks } from "./asks.js";
+import { ConnectionWatch } from "./connection-watch.js";
 import { type LiveOutput, liveOutput } from "./live-output.js";
 import type { CallContext, OpencodeClient } from "./opencode-types.js";
 import { PathLocks } from "./path-locks.js";
@@ -31,6 +32,7 @@ export class AnchoredHost implements ToolHost {
   readonly name: string;
   readonly anchor: string;
   readonly asks: Asks;
+  readonly connection: ConnectionWatch;
   readonly cache = new ReadCache();
   readonly locks = new PathLocks();
   readonly truncated = new Set<string>();
@@ -44,6 +46,7 @@ export class AnchoredHost implements ToolHost {
     this.name = options.record?.host ?? "of this anchor";
     this.anchor = options.record?.anchor ?? options.anchor;
     this.asks = new Asks(this.name);
+    this.connection = new ConnectionWatch(this.name);
     this.saved = options.saved;
   }
 
@@ -103,6 +106,7 @@ export class AnchoredHost implements ToolHost {
     }
     const runner = await this.#options.runner();
     const { host, directory, workspaceID } = record;
-    return await runner.createSession({ host, directory, workspaceID, name: `${host}:${directory}` });
+    const destination = { host, directory, workspaceID, name: `${host}:${directory}` };
+    return await runner.createSession(destination, { onProgress: (progress) => this.connection.update(progress) });
   }
 }

@@ -41,7 +41,8 @@ export function createBashTool(host: ToolHost): ToolDefinition {
   });
 }
 
-async function runOnHost(host: ToolHost, { session, at, context, options }: Call, args: BashArguments) {
+async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
+  const { session, at, context, options } = call;
   const limits = host.limits();
   const timeoutMs = args.timeout ?? limits.timeoutMs;
   const commandID = newID("cmd");
@@ -50,6 +51,7 @@ async function runOnHost(host: ToolHost, { session, at, context, options }: Call
   const saved = host.saved.open(commandID);
   let early: string | undefined = "";
   let result: CommandResult;
+  call.committed();
   try {
     result = await session.runCommand({
       ...options,

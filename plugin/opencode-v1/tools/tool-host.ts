@@ -1,6 +1,7 @@
 // What a tool needs of its surroundings: the host's session, its directory, and how to ask. One per anchor.
 import type { HostFacts, OperationOptions, RunnerSession } from "../../runner/runner.js";
 import type { AskedKind, Asks } from "../asks.js";
+import { type ConnectionWatch, WAIT_FOR_CALL_MS, WAIT_FOR_COMMAND_MS } from "../connection-watch.js";
 import { toolError } from "../failure.js";
 import type { LiveOutput } from "../live-output.js";
 import type { CallContext, CallResult } from "../opencode-types.js";
@@ -21,6 +22,7 @@ export interface ToolHost {
   facts(signal?: AbortSignal): Promise<HostFacts>;
   /** Asked for at each call: the user's configuration can change them. */
   limits(): OutputLimits;
+  connection: ConnectionWatch;
   asks: Asks;
   cache: ReadCache;
   locks: PathLocks;
@@ -36,6 +38,8 @@ export interface Call {
   at: HostDirectory;
   context: CallContext;
   options: OperationOptions;
+  /** The host may be at work from here on: a lost connection is waited for much longer. */
+  committed(): void;
 }
 
 /** Runs `work` with everything a call needs; errors become what the model reads. */
@@ -47,17 +51,25 @@ export async function withCall(
 ): Promise<CallResult> {
   const asks = host.asks.forCall(context, kind);
   const abort = abortUntilDone(context.abort);
+  const guard = host.connection.guard(WAIT_FOR_CALL_MS);
+  const signal = AbortSignal.any([abort.signal, guard.signal]);
   try {
     const session = await host.session();
-    const facts = await host.facts(abort.signal);
+    if (host.connection.lost) await session.describe(signal);
+    const facts = await host.facts(signal);
     const at = { directory: facts.directory ?? facts.home, home: facts.home, anchor: host.anchor };
-    const options = { signal: abort.signal, onAsk: asks.onAsk, sessionID: context.sessionID };
-    const result = await work({ session, at, context, options });
+    const options = { signal, onAsk: asks.onAsk, sessionID: context.sessionID };
+    const committed = () => guard.extend(WAIT_FOR_COMMAND_MS);
+    const result = await work({ session, at, context, options, committed });
+    // A command answers an abort with what it has; ours was no wish of the user.
+    guard.signal.throwIfAborted();
     if (result.metadata?.truncated === true && context.callID !== undefined) host.truncated.add(context.callID);
     return result;
   } catch (error) {
-    throw asks.refusal() ?? toolError(error, host.name);
+    const reason = guard.signal.aborted && !context.abort.aborted ? guard.signal.reason : error;
+    throw asks.refusal() ?? toolError(reason, host.name);
   } finally {
+    guard.dispose();
     abort.dispose();
   }
 }
