@@ -6,12 +6,10 @@ import type { CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import type { Frame } from "../../protocol/frames.js";
 import { type CommandOwner, RunningCommand } from "./command.js";
-import { directWords } from "./direct.js";
 import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "./environment.js";
 import { hasEnded, type RunMeta, readRunFile, SUFFIX } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
-import { type EnvironmentBlock, environmentBlock } from "./request.js";
-import { findShell } from "./shell.js";
+import { HostEnvironment } from "./host-environment.js";
 import { Spawner } from "./spawner.js";
 import type {
   Command,
@@ -327,51 +325,6 @@ export class HostCommandService implements CommandService, CommandOwner {
       throw new RemoteError("internal", `the record of ${commandID} on the host does not parse`, { cause: error });
     }
   }
-}
-
-/** The login environment, ready to be sent with each command. */
-class HostEnvironment {
-  readonly shell: string;
-  readonly umask: number | undefined;
-  readonly #variables: Map<string, string>;
-  readonly #plain: EnvironmentBlock;
-
-  constructor(login: LoginEnvironment) {
-    this.shell = findShell(login.env);
-    this.umask = login.umask;
-    this.#variables = new Map(Object.entries(login.env));
-    this.#plain = environmentBlock(this.#texts({}));
-  }
-
-  /** Words of a text that needs no shell. */
-  direct(text: string, over: Record<string, string>): string[] | undefined {
-    return directWords(text, this.#over(over));
-  }
-
-  *#over(over: Record<string, string>): Iterable<string> {
-    yield* this.#variables.keys();
-    yield* Object.keys(over);
-  }
-
-  block(cwd: string, over: Record<string, string>): EnvironmentBlock {
-    const own = environmentBlock([`PWD=${over.PWD ?? cwd}`, ...texts(over)]);
-    const plain = Object.keys(over).some((name) => this.#variables.has(name))
-      ? environmentBlock(this.#texts(over))
-      : this.#plain;
-    return { count: plain.count + own.count, bytes: Buffer.concat([plain.bytes, own.bytes]) };
-  }
-
-  #texts(without: Record<string, string>): string[] {
-    return [...this.#variables]
-      .filter(([name]) => !Object.hasOwn(without, name))
-      .map(([name, value]) => `${name}=${value}`);
-  }
-}
-
-function texts(variables: Record<string, string>): string[] {
-  return Object.entries(variables)
-    .filter(([name]) => name !== "PWD")
-    .map(([name, value]) => `${name}=${value}`);
 }
 
 function checkSpec(spec: CommandSpec): void {
