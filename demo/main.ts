@@ -124,12 +124,20 @@ async function controlWithoutStub(world: World): Promise<void> {
   world.host.resume();
 }
 
+let world: World | undefined;
+let outside: string | undefined;
+
+async function cleanUp(): Promise<void> {
+  report.heading("Cleaning up");
+  await world?.stop();
+  if (outside) await rm(outside, { recursive: true, force: true });
+}
+
 async function main(): Promise<boolean> {
   const started = timer();
-  let world: World | undefined;
   let stubPid: number | undefined;
-  const outside = await realpath(await mkdtemp(join(tmpdir(), "ocr-demo-outside-")));
   try {
+    outside = await realpath(await mkdtemp(join(tmpdir(), "ocr-demo-outside-")));
     world = await startWorld({ onHost: bootstrap });
     stubPid = await world.stubPid();
     report.heading("OpenCode, the real binary, with the plugin and a model that follows a script");
@@ -143,15 +151,17 @@ async function main(): Promise<boolean> {
   } catch (error) {
     report.quote(error instanceof Error ? (error.stack ?? error.message) : String(error));
     report.check("the demo ran to its end", false);
-  } finally {
-    report.heading("Cleaning up");
-    await world?.stop();
-    await rm(outside, { recursive: true, force: true });
   }
+  await cleanUp();
   if (stubPid !== undefined) report.check("the stub is gone", !existsSync(`/proc/${stubPid}`));
   const ok = report.end();
   report.line(`all in ${started()}`);
   return ok;
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    cleanUp().finally(() => process.exit(130));
+  });
+}
 process.exitCode = (await main()) ? 0 : 1;

@@ -9,12 +9,6 @@ const PREFIX = "/.opencode-remote-ssh/output/";
 const LIMIT = 64 * 1024 * 1024;
 const KEEP_MS = 7 * 24 * 3600 * 1000;
 
-export interface SavedText {
-  text: string;
-  /** Local file. */
-  file: string;
-}
-
 export class SavedOutput {
   readonly #directory: string;
   #cleaned = false;
