@@ -1,12 +1,10 @@
 // GET /global/health: whom we talk to, and what it can enforce.
 import { type Static, Type } from "typebox";
 
-export const EnforcementLevel = Type.Union(
-  ["off", "static", "guard", "mount", "landlock", "mount+landlock"].map((level) => Type.Literal(level)),
-);
+const EnforcementLevel = Type.Enum(["off", "static", "guard", "mount", "landlock", "mount+landlock"]);
 
 export const Enforcement = Type.Object({
-  level: Type.String({ description: "off, static, guard, mount, landlock, mount+landlock" }),
+  level: EnforcementLevel,
   /** True where a running command can be paused and its user asked. */
   ask: Type.Boolean(),
   landlockAbi: Type.Integer({ minimum: 0 }),

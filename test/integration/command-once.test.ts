@@ -67,7 +67,7 @@ describe.skipIf(compiler === undefined)("a repeated request (needs a C compiler)
         workspaceID: "wrk_00000000",
         cwd: first.folder,
         title: "x",
-        enforcement: { level: "static", ask: false, landlockAbi: 0, gaps: [] },
+        enforcement: { level: "static" as const, ask: false, landlockAbi: 0, gaps: [] },
       };
       const records = await Promise.all(
         [first, second].map(async (app) => {
