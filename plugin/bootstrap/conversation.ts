@@ -39,7 +39,7 @@ export class Conversation implements AsyncDisposable {
   #stderr = "";
   #failure: RemoteError | undefined;
   #ended = false;
-  #wake: (() => void) | undefined;
+  #wakers: (() => void)[] = [];
 
   /** Sends the text; stdin stays open. The channel is closed when `signal` aborts. */
   static async open(transport: Transport, script: HostScript, signal?: AbortSignal): Promise<Conversation> {
@@ -76,11 +76,6 @@ export class Conversation implements AsyncDisposable {
     return this.#channel.stdin;
   }
 
-  /** True once the script has ended, well or not. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** The channel with what came behind the frame `name`, for a script that becomes something else. */
   async handOver(name: string): Promise<{ channel: ExecChannel; rest: Buffer }> {
     await this.waitFor(name);
@@ -101,7 +96,7 @@ export class Conversation implements AsyncDisposable {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ended) throw this.#failureOf(frames);
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#wakers.push(resolve);
       });
     }
   }
@@ -148,7 +143,7 @@ export class Conversation implements AsyncDisposable {
   }
 
   readonly #notify = (): void => {
-    this.#wake?.();
+    for (const wake of this.#wakers.splice(0)) wake();
   };
 
   readonly #onData = (chunk: Buffer): void => {

@@ -46,16 +46,17 @@ async function send(conversation: Conversation, options: UploadOptions): Promise
   const { stub, signal } = options;
   const { stdin } = conversation;
   // A script that ends early (a full disk) is told by its own error, not by a stream that takes no more.
-  const over = conversation.waitFor("done").then(
-    () => undefined,
-    () => undefined,
-  );
+  let isOver = false;
+  const settle = () => {
+    isOver = true;
+  };
+  const over = conversation.waitFor("done").then(settle, settle);
   let sent = 0;
   options.onProgress?.(0, stub.size);
   for await (const chunk of stub.open()) {
     if (signal?.aborted) throw abortError(signal);
     if (!(chunk instanceof Buffer)) throw new RemoteError("internal", "the stub's file was not read as bytes");
-    if (conversation.ended || !stdin.writable) return;
+    if (isOver || !stdin.writable) return;
     if (!stdin.write(chunk)) await orAborted(Promise.race([drained(stdin), over]), signal);
     sent += chunk.length;
     options.onProgress?.(Math.min(sent, stub.size), stub.size);
