@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { Type } from "typebox";
 import { Check } from "typebox/value";
+import type { CommandRecord } from "../protocol/command.js";
 import { RemoteError } from "../protocol/errors.js";
 import { bundledStub } from "./bootstrap/manifest.js";
 import { configuredHosts, parseConfig } from "./config/parse-config.js";
@@ -12,13 +13,16 @@ import type { PluginConfig } from "./config/schema.js";
 import { type ApproverKey, loadApprover } from "./laptop/approver-key.js";
 import { HostsFile } from "./laptop/hosts-file.js";
 import { type StatePaths, statePaths } from "./laptop/state-directory.js";
-import type { RunnerProvider } from "./runner/runner.js";
+import type { OutputChunk, RunnerProvider } from "./runner/runner.js";
 import { createSshRunner } from "./runner/ssh/provider.js";
-import { type StopOptions, stopStub } from "./runner/ssh/stop-stub.js";
 import { openTransport } from "./ssh/ssh2/open.js";
 import type { ResolvedHost } from "./ssh/transport.js";
 import { StubClient } from "./stub-client/client.js";
+import { resumeCommand } from "./stub-client/command-stream.js";
+import { untilSettled } from "./stub-client/settled.js";
+import { type LocalPort, openLocalPort } from "./tunnel/local-port.js";
 import { SshLink } from "./tunnel/ssh-link.js";
+import { type StopOptions, stopStub } from "./tunnel/stop-stub.js";
 
 export interface RemoteOptions {
   /** The options of the plugin's entry in opencode.json, as written; undefined: none. Wrong ones throw `config_invalid`. */
@@ -33,6 +37,13 @@ export interface RemoteOptions {
   onNotice?: (text: string) => void;
   /** Asks a person for a key's passphrase; only the CLI on a terminal has one. */
   askPassphrase?: (identityFile: string) => Promise<string | undefined>;
+}
+
+export interface LastWordsOptions {
+  /** Bytes that were seen already. */
+  from: { stdout: number; stderr: number };
+  onOutput: (chunk: OutputChunk) => void | Promise<void>;
+  signal: AbortSignal;
 }
 
 export interface HostSummary {
@@ -55,6 +66,10 @@ export interface Remote {
   link(name: string): Promise<SshLink>;
   /** The typed client over that link. */
   client(name: string): Promise<StubClient>;
+  /** A port on this machine's loopback that leads to the stub, in the configured range; for curl. */
+  localPort(name: string): Promise<LocalPort>;
+  /** After a cancel: waits until nothing of the command is left, and gives what it printed meanwhile. */
+  lastWords(name: string, commandID: string, options: LastWordsOptions): Promise<CommandRecord>;
   /** This installation's approver: the key's id. Makes the key at the first call. */
   approverID(): Promise<string>;
   /** `wrk_…`, the same for the same installation, host and directory. */
@@ -140,6 +155,17 @@ class ComposedRemote implements Remote {
 
   async client(name: string): Promise<StubClient> {
     return (await this.#connect(name)).client;
+  }
+
+  async localPort(name: string): Promise<LocalPort> {
+    return openLocalPort(await this.link(name), this.#config().tunnel.localPortRange);
+  }
+
+  async lastWords(name: string, commandID: string, options: LastWordsOptions): Promise<CommandRecord> {
+    const client = await this.client(name);
+    const record = await untilSettled(client, commandID, options.signal);
+    await resumeCommand(client, commandID, options);
+    return record;
   }
 
   async approverID(): Promise<string> {

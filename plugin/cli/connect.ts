@@ -2,7 +2,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureStateDirectory } from "../laptop/state-directory.js";
-import { openLocalPort } from "../tunnel/local-port.js";
 import type { CliContext, Command } from "./context.js";
 import { hostOf } from "./host-words.js";
 import { printable } from "./printable.js";
@@ -21,7 +20,7 @@ export const connect: Command = async (context) => {
   const identity = await link.ready(interrupt.signal);
   const client = await remote.client(host);
   const approver = await client.approver.secret(interrupt.signal);
-  const port = await openLocalPort(link, (await remote.config()).tunnel.localPortRange);
+  const port = await remote.localPort(host);
   const ready = performance.now() - began;
   progress.clear();
 

@@ -3,8 +3,6 @@ import { constants } from "node:os";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID } from "../../protocol/ids.js";
 import type { CommandResult, OutputChunk, RunCommandRequest, RunnerSession } from "../runner/runner.js";
-import { resumeCommand } from "../stub-client/command-stream.js";
-import { untilSettled } from "../stub-client/settled.js";
 import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
@@ -123,10 +121,12 @@ async function cancellable(
 
 /** A cancel answers at once; what the command still prints while it ends, and that it has ended, comes afterwards. */
 async function lastWords(context: CliContext, host: string, result: CommandResult, receiver: Receiver): Promise<void> {
-  const client = await context.remote.client(host);
-  const limit = AbortSignal.timeout(LAST_WORDS_MS);
-  const record = await untilSettled(client, result.commandID, limit);
-  await resumeCommand(client, result.commandID, { from: receiver.seen, onOutput: receiver.take, signal: limit });
+  const signal = AbortSignal.timeout(LAST_WORDS_MS);
+  const record = await context.remote.lastWords(host, result.commandID, {
+    from: receiver.seen,
+    onOutput: receiver.take,
+    signal,
+  });
   if (record.survivors !== null && record.survivors.length > 0) {
     const pids = record.survivors.join(", ");
     await context.write("stderr", `warning: these processes on the host could not be ended: ${pids}\n`);

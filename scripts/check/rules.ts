@@ -24,7 +24,7 @@ const PLUGIN_LAYERS: Record<string, string[]> = {
   "stub-client": ["tunnel/link.ts"],
   runner: ["stub-client", "tunnel/link.ts"],
   "opencode-v1": ["runner", "compose.ts", "config", "laptop"],
-  cli: ["runner", "compose.ts", "config", "laptop", "opencode-v1/anchor.ts"],
+  cli: ["runner", "compose.ts", "config", "laptop", "opencode-v1/anchor.ts", "opencode-v1/anchor-path.ts"],
 };
 
 /** The reason why this import is refused; undefined where it is fine. */
