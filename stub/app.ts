@@ -1,6 +1,6 @@
 // The HTTP face of the stub: limits, errors, the guard and the routes. It is built here and listens elsewhere (`main.ts`),
 // so that tests can send requests without a socket.
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { installGuard } from "./auth/guard.js";
 import { answerClientError, answerError, installErrors } from "./http-errors.js";
@@ -17,6 +17,7 @@ import { searchRoutes } from "./routes/search.js";
 import { sessionRoutes } from "./routes/session.js";
 import { workspaceRoutes } from "./routes/workspace.js";
 import type { Services } from "./services.js";
+import { compileWhenUsed } from "./validator.js";
 
 const JSON_BODY_LIMIT = 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 20_000;
@@ -44,10 +45,15 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
     clientErrorHandler: answerClientError,
     frameworkErrors: answerError,
     return503OnClosing: false,
+    schemaController: {
+      compilersFactory: {
+        // Typed by Fastify as Ajv's factory, used as any factory of compilers.
+        buildValidator: () => compileWhenUsed as never,
+        // Answers are typed by the schemas and made by our own services: they need no second look at run time.
+        buildSerializer: () => () => JSON.stringify as never,
+      },
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
-  // Answers are typed by the schemas and made by our own services: they need no second look at run time.
-  app.setSerializerCompiler(() => JSON.stringify);
   installErrors(app);
   installClientGone(app);
   installGuard(app, { ...services, instanceID: services.host.stub.instanceID });

@@ -1,7 +1,6 @@
 // GET /global/event: one server-sent event stream per client. Headers and `server.connected` go out at once; a client that
 // does not read is dropped (it sees its stream end, and connects again) before its backlog costs memory.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createEventBuffer, createSession } from "better-sse";
 import { type EventFrame, HEARTBEAT_SECONDS } from "../../protocol/event.js";
 import { newID } from "../../protocol/ids.js";
 import type { EventBus } from "./bus.js";
@@ -38,6 +37,8 @@ export class EventClients {
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     response.once("error", () => gone.abort());
+    // Loaded for the first client: it brings all of HTTP/2 along.
+    const { createEventBuffer, createSession } = await import("better-sse");
     const session = await createSession(request, response, { keepAlive: null, retry: null, trustClientEventId: false });
     if (gone.signal.aborted) return;
     const send = (frame: EventFrame) => {

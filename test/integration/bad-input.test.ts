@@ -84,11 +84,8 @@ describe("bodies", () => {
     const chunk = `100000\r\n${" ".repeat(0x100000)}\r\n`;
     const chunked = await speak(head("transfer-encoding: chunked") + chunk.repeat(60));
     expect(chunked).toMatch(/^HTTP\/1.1 413 /);
-    const sent = bench.send("/session", { body: { workspaceID: "x".repeat(60 * 1024 * 1024) } });
-    await sent.then(
-      ({ status }) => expect(status).toBe(413),
-      (error: Error) => expect(error).toBeInstanceOf(TypeError), // the connection ended while we were still sending
-    );
+    const sent = await bench.send("/session", { body: { workspaceID: "x".repeat(60 * 1024 * 1024) } });
+    expect(sent).toMatchObject({ status: 413, body: { code: "body_too_large" } });
     expect((await memory()) - before).toBeLessThan(40 * 1024);
   });
 
