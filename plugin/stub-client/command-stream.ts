@@ -1,13 +1,15 @@
 // A command from its request to its end over streams that may break: what was seen is never delivered twice, what was
 // not seen is fetched from the host's log by its offset. The command itself does not notice.
-import { Check } from "typebox/value";
+
 import { CommandRecord, type CommandRequest } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType, frameReader } from "../../protocol/frames.js";
 import { isBroken } from "./broken.js";
 import type { StubClient, StubRequest } from "./client.js";
 import type { Flow } from "./exchange.js";
+import { linkAbort } from "./linked-abort.js";
 import { pause } from "./pause.js";
+import { hasShape } from "./shape.js";
 
 export interface OutputPiece {
   stream: "stdout" | "stderr";
@@ -113,7 +115,7 @@ class OutputReader {
   /** Reads one answer to its end. */
   async read(client: StubClient, request: StubRequest): Promise<void> {
     const waiting: Frame[] = [];
-    const stop = new AbortController();
+    using stop = linkAbort(request.signal);
     let draining: Promise<void> | undefined;
     let problem: unknown;
     let flow: Flow | undefined;
@@ -144,14 +146,13 @@ class OutputReader {
       if (slow !== undefined) draining = drain(slow);
     });
 
-    const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
     const data = (chunk: Uint8Array, given: Flow) => {
       flow = given;
       feed(chunk);
     };
     let broken: unknown;
     try {
-      await client.stream({ ...request, signal }, { sent: this.#options.onSent, data });
+      await client.stream({ ...request, signal: stop.signal }, { sent: this.#options.onSent, data });
     } catch (error) {
       broken = error;
     }
@@ -209,6 +210,6 @@ class OutputReader {
 
 function parseRecord(payload: Uint8Array): CommandRecord {
   const record: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
-  if (Check(CommandRecord, record)) return record;
+  if (hasShape(CommandRecord, record)) return record;
   throw new RemoteError("internal", "the stub described a command in another shape than this plugin knows");
 }

@@ -3,6 +3,7 @@ import type { CommandRecord, CommandRequest } from "../../../protocol/command.js
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { StubClient } from "../../stub-client/client.js";
 import { followCommand } from "../../stub-client/command-stream.js";
+import { linkAbort } from "../../stub-client/linked-abort.js";
 import type { CommandResult, OutputChunk } from "../runner.js";
 
 /** An abort is answered within this time, in milliseconds, whatever the connection does; the cancel goes on behind it. */
@@ -25,7 +26,7 @@ export interface CommandWork {
  */
 export async function runCommand(work: CommandWork): Promise<CommandResult> {
   const { client, signal } = work;
-  const stop = new AbortController();
+  const stop = linkAbort(work.closed);
   let sent = false;
   let record: CommandRecord | undefined;
   let accept: () => void = () => undefined;
@@ -37,7 +38,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
     sent = false;
     if (signal?.aborted) throw new RemoteError("aborted", "aborted before it was sent", { cause: signal.reason });
     return followCommand(client, request, {
-      signal: AbortSignal.any([stop.signal, work.closed]),
+      signal: stop.signal,
       onSent: () => {
         sent = true;
       },
@@ -48,6 +49,8 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
       },
     });
   });
+  const free = () => stop[Symbol.dispose]();
+  running.then(free, free);
   if (signal === undefined) return toResult(await running);
 
   const aborted = abortOf(signal);
