@@ -1,5 +1,5 @@
 // One command, from the fork of the spawner to the last descendant:
-//   claim base.run -> launch -> pump until the shell ends -> record it, report `end` -> pump on until no child is left -> `settled`
+//   prepare (all that needs no request: a pooled helper did it long before) -> claim base.run -> launch -> pump until the shell ends -> record it, report `end` -> pump on until no child is left -> `settled`
 // A cancel or the time limit goes in between: SIGTERM to the group, after the grace SIGKILL to every descendant, again and
 // again until none is left or nothing more can be done about the survivors.
 #define _GNU_SOURCE
@@ -46,6 +46,9 @@ static pid_t shell;
 static bool shell_ended, children_left, end_reported, started_queued;
 static bool recorded;                     // the record says it all already
 static int record = -1;                   // base.run
+static int pipes[2][2];
+static int prepare_error, prepared_record = -1;
+static uint64_t start_time;               // of this process
 static int wait_status, flags, signals;
 static uint64_t started_ms, ended_ms;     // since the epoch, for people
 static uint64_t launched_at, limit_at, kill_at, give_up_at;   // CLOCK_MONOTONIC, ms; 0: never
@@ -72,11 +75,11 @@ static int fail(const char *stage, int error) {
 }
 
 // base.run is made exclusively: whoever comes second with this id, even through another stub, runs nothing.
-static bool claim(uint64_t start_time) {
+static bool claim(void) {
   char text[160];
   int n = snprintf(text, sizeof text, "\n{\"pid\":%d,\"startTime\":\"%llu\",\"started\":%llu}\n", (int)getpid(),
                    (unsigned long long)start_time, (unsigned long long)started_ms);
-  record = record_create(run_path, request->meta, request->meta_length, text, (size_t)n);
+  record = record_create(run_path, prepared_record, request->meta, request->meta_length, text, (size_t)n);
   return record >= 0;
 }
 
@@ -88,9 +91,20 @@ static int own_signals(void) {
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+void helper_prepare(const char *records) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  setsid();                               // whatever ends the stub's session or its terminal does not end the command
+  start_time = tree_start_time(getpid());
+  signals = own_signals();
+  if (signals < 0 || pipe2(pipes[0], O_CLOEXEC) != 0 || pipe2(pipes[1], O_CLOEXEC) != 0) prepare_error = errno;
+  else
+    for (int s = 0; s < 2; s++) fcntl(pipes[s][0], F_SETFL, O_NONBLOCK);
+  if (records != NULL) prepared_record = record_prepare(records);
+}
+
 static int start(void) {
-  int pipes[2][2];
   const char *stage = "fork";
+  if (prepare_error != 0) return fail("pipe", prepare_error);
   if (strlen(request->base) >= PATH_ROOM) return fail("log", ENAMETOOLONG);
   snprintf(run_path, sizeof run_path, "%s.run", request->base);
   log_init(&streams[0].log, request->base, "stdout");
@@ -98,13 +112,8 @@ static int start(void) {
 
   int cwd = place_open(request->cwd);
   if (cwd < 0) return fail("cwd", errno);
-  if (pipe2(pipes[0], O_CLOEXEC) != 0 || pipe2(pipes[1], O_CLOEXEC) != 0) return fail("pipe", errno);
-  signals = own_signals();
-  if (signals < 0) return fail("pipe", errno);
-
-  uint64_t start_time = tree_start_time(getpid());
   started_ms = clock_ms(CLOCK_REALTIME);
-  if (!claim(start_time)) return fail("log", errno);
+  if (!claim()) return fail("log", errno);
   shell = launch(request, cwd, pipes[0][1], pipes[1][1], &stage);
   if (shell < 0) {
     int error = errno;
@@ -118,7 +127,6 @@ static int start(void) {
   for (int s = 0; s < 2; s++) {
     close(pipes[s][1]);
     streams[s].fd = pipes[s][0];
-    fcntl(streams[s].fd, F_SETFL, O_NONBLOCK);
   }
   struct __attribute__((packed)) { uint32_t helper, shell; uint64_t start; } payload = { (uint32_t)getpid(), (uint32_t)shell, start_time };
   report_queue(REPORT_STARTED, 0, 0, &payload, sizeof payload);
@@ -271,10 +279,11 @@ static bool kill_pass(char *survivors, size_t room) {
 }
 
 static void take_signals(void) {
-  struct signalfd_siginfo info;
-  while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
-    if (info.ssi_signo != SIGTERM) continue;
-    bool timeout = info.ssi_code == SI_QUEUE && info.ssi_int == CANCEL_TIMEOUT;
+  struct signalfd_siginfo infos[2];       // no more can wait: there are two signals, and each waits once
+  ssize_t n = read(signals, infos, sizeof infos);
+  for (size_t i = 0; n > 0 && i < (size_t)n / sizeof *infos; i++) {
+    if (infos[i].ssi_signo != SIGTERM) continue;
+    bool timeout = infos[i].ssi_code == SI_QUEUE && infos[i].ssi_int == CANCEL_TIMEOUT;
     begin_kill(timeout ? FLAG_TIMED_OUT : FLAG_ABORTED);
   }
   reap();
@@ -330,11 +339,11 @@ static void loop(void) {
   settle(survivors);
 }
 
-int helper_run(const struct start_request *start_request) {
-  request = start_request;
+int helper_run(char *bytes, size_t length) {
+  struct start_request parsed = { 0 };
+  if (wire_parse_start(bytes, length, &parsed) != 0) return 2;
+  request = &parsed;
   report_open(REPORT_FD, request->id);
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  setsid();                               // whatever ends the stub's session or its terminal does not end the command
   int failed = start();
   if (failed >= 0) return failed;
   loop();

@@ -2,9 +2,14 @@
 // every descendant, so that a kill can be confirmed.
 #ifndef HELPER_H
 #define HELPER_H
-#include "wire.h"
+#include <stddef.h>
 
-// Runs the command to its end and returns the exit status of this process: 0 if everything was reported.
-int helper_run(const struct start_request *request);
+// In the process that will run a command, before anything is known of it but the directory where its record will be made
+// (NULL: not even that). A failure is reported by `helper_run`.
+void helper_prepare(const char *records);
+
+// Runs the command of a start request (the bytes behind its kind, used in place) to its end. Returns the exit status of
+// this process: 0 if everything was reported.
+int helper_run(char *bytes, size_t length);
 
 #endif

@@ -1,10 +1,11 @@
 // The one process that the stub starts. It forks a helper per command, without executing anything, which takes a tenth of
-// the time that a fork of the stub takes, and blocks nobody. It is its helpers' parent and alone reaps them, so the pid it
+// the time that a fork of the stub takes, and blocks nobody; two are forked in advance (pool.c). It is its helpers' parent and alone reaps them, so the pid it
 // keeps for a command cannot be reused behind its back: a cancel reaches the right process or none.
 // When the stub goes away the spawner ends; the helpers go on.
 #define _GNU_SOURCE
 #include "spawner.h"
 #include "helper.h"
+#include "pool.h"
 #include "report.h"
 #include "wire.h"
 #include <errno.h>
@@ -26,6 +27,8 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+
+enum { REFILL_MS = 10 };                  // after a command was handed over, when none has ended meanwhile
 
 struct child { uint32_t id; pid_t pid; };
 static struct child *children;
@@ -75,6 +78,7 @@ static bool make_room(void) {
 static void reap(void) {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pool_forget(pid)) continue;
     for (size_t i = 0; i < child_count; i++) {
       if (children[i].pid != pid) continue;
       uint32_t id = children[i].id;
@@ -92,16 +96,18 @@ static void failed(uint32_t id, int error) {
   tell(id, REPORT_FAILED, text, (size_t)n);
 }
 
-// `bytes` holds a start request behind its id. The helper keeps this memory (copied on write) and uses it in place.
+// `bytes` holds a start request behind its kind. A helper that is forked here keeps this memory (copied on write) and uses
+// it in place.
 static void start(uint32_t id, char *bytes, size_t length) {
   if (!make_room()) return failed(id, ENOMEM);
-  pid_t pid = fork();
+  pid_t pid = pool_hand_over(bytes, length);
+  if (pid == 0) pid = fork();
   if (pid < 0) return failed(id, errno);
   if (pid == 0) {
-    struct start_request request = { .id = id };
     close(signals);
-    if (wire_parse_start(bytes, length, &request) != 0) _exit(2);
-    _exit(helper_run(&request));
+    pool_leave();
+    helper_prepare(NULL);
+    _exit(helper_run(bytes, length));
   }
   children[child_count++] = (struct child){ id, pid };
 }
@@ -119,7 +125,7 @@ static bool serve(char *bytes, size_t length) {
   memcpy(&kind, bytes, 4);
   memcpy(&id, bytes + 4, 4);
   if (kind == REQUEST_START) {
-    start(id, bytes + 8, length - 8);
+    start(id, bytes + 4, length - 4);
     return true;
   }
   if (kind != REQUEST_CANCEL || length < 12) return false;
@@ -142,15 +148,19 @@ int spawner_run(void) {
   prctl(PR_SET_NAME, "ocrs-helper", 0, 0, 0);
   signals = own_signals();
   if (signals < 0) return 1;
+  pool_fill(signals);
 
   for (;;) {
     struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { signals, POLLIN, 0 } };
-    if (poll(fds, 2, -1) < 0) continue;
+    int ready = poll(fds, 2, pool_wants() ? REFILL_MS : -1);
+    if (ready < 0) continue;
+    if (ready == 0) pool_fill(signals);   // now, not at the hand-over: there the fork would compete with the command's own
     if (fds[1].revents != 0) {
       struct signalfd_siginfo info;
       while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_signo == SIGTERM) return 0;
       reap();
+      if (fds[0].revents == 0) pool_fill(signals);
     }
     if (fds[0].revents == 0) continue;
     ssize_t n = recv(REPORT_FD, bytes + have, room - have, MSG_DONTWAIT);

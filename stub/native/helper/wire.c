@@ -38,6 +38,7 @@ static char **take_vector(struct cursor *c, uint32_t count, unsigned before) {
 
 int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
   struct cursor c = { bytes, bytes + length, 0 };
+  out->id = take_u32(&c);
   take_u32(&c);                           // flags: none yet
   out->grace_ms = take_u32(&c);
   out->timeout_ms = take_u64(&c);
@@ -55,4 +56,14 @@ int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
   out->meta = c.at;
   if (c.bad || (size_t)(c.end - c.at) != out->meta_length) return -1;
   return 0;
+}
+
+bool wire_directory(const char *bytes, size_t length, char *out, size_t room) {
+  const size_t numbers = 24;              // id, flags, graceMs, timeoutMs, umask
+  if (length <= numbers || memchr(bytes + numbers, 0, length - numbers) == NULL) return false;
+  const char *base = bytes + numbers, *slash = strrchr(base, '/');
+  if (slash == NULL || (size_t)(slash - base) >= room) return false;
+  memcpy(out, base, (size_t)(slash - base));
+  out[slash - base] = 0;
+  return true;
 }

@@ -2,6 +2,7 @@
 // reference; protocol/frames.ts is the other end. Little endian, as is every machine this is built for.
 #ifndef WIRE_H
 #define WIRE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,8 +46,11 @@ struct start_request {
   uint32_t meta_length;
 };
 
-// Parses the `length` bytes behind a start request's kind and id. The strings point into `bytes`; the arrays are
+// Parses the `length` bytes behind a start request's kind. The strings point into `bytes`; the arrays are
 // allocated. Returns 0, or -1 if the request is malformed (then nothing is allocated that matters: the caller ends).
 int wire_parse_start(char *bytes, size_t length, struct start_request *out);
+
+// Copies the directory part of `base` out of the same bytes. False, with nothing copied, if it is malformed or too long.
+bool wire_directory(const char *bytes, size_t length, char *out, size_t room);
 
 #endif

@@ -1,0 +1,25 @@
+// Helpers that were forked before their command came: the fork, its page faults and all preparations are then off the
+// command's way. Each waits at a socket of its own, so the spawner knows which process got which command.
+#ifndef POOL_H
+#define POOL_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+// Forks until the pool is full; what fails is left for another time. `signals` is closed in the children.
+void pool_fill(int signals);
+
+// True from a hand-over to the next `pool_fill`.
+bool pool_wants(void);
+
+// Hands the request (the bytes behind its kind) to a waiting helper. Returns its pid; 0 if there is none, or the request is
+// too long for it: then the caller forks.
+pid_t pool_hand_over(const char *bytes, size_t length);
+
+// A child has ended: true if it was one that waited.
+bool pool_forget(pid_t pid);
+
+// In a forked child: lets go of the others, who end when nobody holds their sockets.
+void pool_leave(void);
+
+#endif
