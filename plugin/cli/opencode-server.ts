@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { onLeash } from "./leash.js";
 
 const START_TIMEOUT_MS = 60_000;
 const HEALTH_TRY_MS = 2000;
@@ -30,10 +31,11 @@ export class OpenCodeServer {
     const password = randomBytes(24).toString("base64url");
     this.env = { ...options.env, OPENCODE_SERVER_PASSWORD: password, OPENCODE_SERVER_USERNAME: "opencode" };
     // A group of its own: Ctrl-C in the terminal is the attached client's, and all of it can be ended at once.
-    this.#child = spawn(options.command, ["serve", "--hostname", "127.0.0.1", "--port", "0"], {
+    const { command, args } = onLeash(options.command, ["serve", "--hostname", "127.0.0.1", "--port", "0"]);
+    this.#child = spawn(command, args, {
       cwd: options.directory,
       env: this.env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
     this.#ended = new Promise((resolve) => {
