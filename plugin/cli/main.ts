@@ -77,7 +77,8 @@ function informational(invocation: Invocation): string | undefined {
 }
 
 function contextOf(invocation: Invocation, interrupt: Interrupt, progress: Progress): CliContext {
-  const { env } = process;
+  // It made OpenCode's own runtime run us; the OpenCode that we start is to be OpenCode again.
+  const { BUN_BE_BUN: _, ...env } = process.env;
   const home = env.HOME ?? homedir();
   const { sshConfigFile, identityFile, port } = invocation.globals;
   const terminal =

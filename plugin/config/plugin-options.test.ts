@@ -47,6 +47,15 @@ it("knows the plugin by name, by name and version, and by a path into its packag
   expect(readPluginOptions(directory)).toBeUndefined();
 });
 
+it("knows the plugin by the package that npm pack makes, as `opencode plugin file:…` writes it", async () => {
+  for (const spec of ["file:/tmp/opencode-remote-ssh-0.1.0.tgz", "file:./opencode-remote-ssh-1.2.3.tgz"]) {
+    await write("opencode.jsonc", JSON.stringify({ plugin: [[spec, { installRoot: spec }]] }));
+    expect(readPluginOptions(directory)?.options).toEqual({ installRoot: spec });
+  }
+  await write("opencode.jsonc", JSON.stringify({ plugin: ["file:/tmp/opencode-remote-ssh-theme-1.0.0.tgz"] }));
+  expect(readPluginOptions(directory)).toBeUndefined();
+});
+
 it("says that nothing names the plugin when nothing does", async () => {
   expect(readPluginOptions(directory)).toBeUndefined();
   await write("opencode.json", '{"plugin": ["opencode-remote-ssh-other"]}');

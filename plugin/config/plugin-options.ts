@@ -1,11 +1,13 @@
 // For the CLI: the options of the plugin's entry in the user's OpenCode configuration. (OpenCode itself hands them to the plugin.)
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 
 const PACKAGE = "opencode-remote-ssh";
+/** What `npm pack` makes. */
+const PACKED = /^opencode-remote-ssh-\d[^/]*\.tgz$/;
 /** OpenCode reads all of them, the later over the earlier. */
 const FILES = ["config.json", "opencode.json", "opencode.jsonc"];
 
@@ -38,15 +40,17 @@ export function readPluginOptions(directory: string): FoundOptions | undefined {
   return found;
 }
 
-/** `opencode-remote-ssh`, with a version or not, or a path to a package of this name. */
+/** `opencode-remote-ssh`, with a version or not, or a path to a package of this name, packed (`npm pack`) or not. */
 export function isOurs(spec: string, directory: string): boolean {
   if (spec === PACKAGE || spec.startsWith(`${PACKAGE}@`)) return true;
   const path = pathOf(spec, directory);
-  return path !== undefined && packageName(path) === PACKAGE;
+  if (path === undefined) return false;
+  return path.endsWith(".tgz") ? PACKED.test(basename(path)) : packageName(path) === PACKAGE;
 }
 
 function pathOf(spec: string, directory: string): string | undefined {
   if (spec.startsWith("file://")) return fileURLToPath(spec);
+  if (spec.startsWith("file:")) return resolve(directory, spec.slice("file:".length));
   if (spec.startsWith("/")) return spec;
   return spec.startsWith(".") ? join(directory, spec) : undefined;
 }
