@@ -36,6 +36,8 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     logController: new Fastify.LogController({ disableRequestLogging: true }),
+    // One for each request would be made before anything is known to be logged: 25 us of every command.
+    childLoggerFactory: (shared) => shared,
     bodyLimit: JSON_BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,

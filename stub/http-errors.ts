@@ -12,7 +12,9 @@ export function installErrors(app: FastifyInstance): void {
 
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = asRemoteError(error);
-  if (failure.status >= 500) request.log.error({ err: error, code: failure.code }, failure.message);
+  if (failure.status >= 500) {
+    request.log.error({ reqId: request.id, err: error, code: failure.code }, failure.message);
+  }
   // What is left of a body that was refused is read and dropped: closing now could take the answer from a client that still sends.
   if (failure.code === "body_too_large") reply.removeHeader("connection");
   void reply.code(failure.status).type("application/json; charset=utf-8").send(JSON.stringify(failure.toWire()));
