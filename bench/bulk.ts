@@ -31,7 +31,10 @@ export async function bulk(host: BenchHost, report: Report): Promise<void> {
     let stubPeak = 0;
     const clientPeak = await peakDuring(process.pid, async () => {
       stubPeak = await peakDuring(stub, async () => {
-        const samples = await interleave({ ours, ssh: () => ssh.bytes(PRINT) }, { rounds: 7, warmup: 1 });
+        const samples = await interleave(
+          { ours, ssh: () => ssh.bytes(PRINT) },
+          { rounds: 7, warmup: 1, before: () => host.dropLogs() },
+        );
         report.section("100 MB of output, loopback");
         const [a, b] = [median(samples.ours ?? []), median(samples.ssh ?? [])];
         report.add({ name: "ours, p50", value: a, unit: "ms" });

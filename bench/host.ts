@@ -1,7 +1,9 @@
 // The host of the benchmark: a real sshd on loopback with the real stub behind it, reached as a user's laptop would.
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { createRemote, type Remote } from "../plugin/compose.js";
 import { type Sshd, startSshd } from "../test/ssh/fixtures/sshd.js";
 
@@ -14,6 +16,11 @@ export interface BenchHost {
   /** Lets ssh and us know the host's key under another port, for a relay in between. */
   alsoAt(port: number): Promise<void>;
   stubPid(): Promise<number>;
+  /**
+   * Removes the logs of finished commands and waits for the disk. Ours keeps a log and ssh does not; without this each round
+   * would also pay for the memory and the disk that the rounds before it have filled, which a virtual machine feels most.
+   */
+  dropLogs(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,6 +55,11 @@ export async function startBenchHost(): Promise<BenchHost> {
     remote,
     alsoAt: (port) => appendFile(sshd.knownHostsFile, `[127.0.0.1]:${port} ${key}\n`),
     stubPid: pid,
+    dropLogs: async () => {
+      const commands = join(sshd.home, ".opencode-remote-ssh/state/commands");
+      for (const name of await readdir(commands)) if (name.endsWith(".stdout")) await rm(join(commands, name));
+      await promisify(execFile)("sync");
+    },
     stop: async () => {
       for (const each of opened) await each.close();
       process.kill(await pid(), "SIGTERM");

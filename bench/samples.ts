@@ -17,12 +17,13 @@ export const median = (samples: number[]): number => percentile(samples, 0.5);
 /** Runs each variant once a round, in a new random order each round, so that a slow moment hits all alike. */
 export async function interleave(
   variants: Record<string, () => Promise<unknown>>,
-  options: { rounds: number; warmup: number; pauseMs?: number },
+  options: { rounds: number; warmup: number; pauseMs?: number; before?: () => Promise<unknown> },
 ): Promise<Record<string, number[]>> {
   const samples: Record<string, number[]> = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
   for (let round = -options.warmup; round < options.rounds; round++) {
     for (const [name, run] of shuffled(Object.entries(variants))) {
       if (options.pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, options.pauseMs));
+      await options.before?.();
       const start = now();
       await run();
       if (round >= 0) samples[name]?.push(now() - start);
