@@ -21,6 +21,7 @@ export class Ssh2Transport implements Transport {
   readonly #listeners: ((reason: Error | undefined) => void)[] = [];
   #failure: Error | undefined;
   #closing = false;
+  #kept = false;
   #end: { reason: Error | undefined } | undefined;
 
   /** `client` is logged in over `stream`. */
@@ -38,7 +39,6 @@ export class Ssh2Transport implements Transport {
       this.#failure ??= error;
     });
     client.on("close", () => this.#ended());
-    this.#sessions.keepOne();
   }
 
   async exec(command: string, signal?: AbortSignal): Promise<ExecChannel> {
@@ -47,6 +47,7 @@ export class Ssh2Transport implements Transport {
       session.release();
     };
     const session = await this.#opening(signal, () => this.#sessions.exec(command, signal), discardSession);
+    this.#keepSession();
     return this.#execChannel(session, signal);
   }
 
@@ -84,6 +85,16 @@ export class Ssh2Transport implements Transport {
     });
   }
 
+  /**
+   * Right behind the first channel, never before it: until sshd has seen a session it holds a second small answer back until
+   * the first is acknowledged. That is to be this one's, for which nobody waits.
+   */
+  #keepSession(): void {
+    if (this.#kept) return;
+    this.#kept = true;
+    this.#sessions.keepOne();
+  }
+
   #ended(): void {
     if (this.#end !== undefined) return;
     const reason = this.#closing ? undefined : lostError(this.#host, this.#failure);
@@ -105,6 +116,7 @@ export class Ssh2Transport implements Transport {
       () =>
         new Promise<ClientChannel>((resolve, reject) => {
           open((error, opened) => (error ? reject(channelError(what, error)) : resolve(opened)));
+          this.#keepSession();
         }),
       discard,
     );
