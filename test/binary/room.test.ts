@@ -1,6 +1,6 @@
 // A host without room for the stub: a clear outcome each, and nothing left behind.
 import { spawn, spawnSync } from "node:child_process";
-import { readdir, statfs, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { canBuild, canMount, reason } from "./fixtures/needs.js";
@@ -66,7 +66,12 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
   });
 
   it("without a home it asks for one, and names no place of its own", async () => {
-    const result = await run(file, [], {
+    // where another user can reach it: the checkout may lie in somebody's closed home
+    await using place = await scratch();
+    await chmod(place.path, 0o755);
+    const reachable = join(place.path, "stub");
+    await copyFile(file, reachable);
+    const result = await run(reachable, [], {
       env: { HOME: "relative" },
       uid: process.getuid?.() === 0 ? 54321 : undefined,
     });
