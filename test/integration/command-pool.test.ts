@@ -18,7 +18,8 @@ describe.skipIf(compiler === undefined)("a pool of helpers (needs a C compiler)"
   beforeAll(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), "ocrs-pool-")));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  // what still ends there may still write there
+  afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
 
   it("waits before the first command, gives it one that waited, and is filled up again", async () => {
     const spawner = await rawSpawner();
