@@ -7,15 +7,16 @@ export function onLeash(command: string, args: string[]): { command: string; arg
   return { command: "/bin/sh", args: ["-c", LEASH, "opencode-remote-ssh", command, ...args] };
 }
 
-// `trap :` and not `trap ''`: the latter would be inherited, and the child could not be ended.
+// `trap :` and not `trap ''`: the latter would be inherited, and the child could not be ended. First of all, because the
+// group may be ended as soon as the child runs.
 const LEASH = `
+trap : TERM
 exec 3<&0 </dev/null
 "$@" 3<&- &
 child=$!
 { read -r _ <&3; kill -TERM 0; } &
 watcher=$!
 exec 3<&-
-trap : TERM
 while kill -0 "$child" 2>/dev/null; do
   wait "$child"
   status=$?
