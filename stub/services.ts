@@ -1,6 +1,7 @@
 // The parts of a running stub, put together once. They know nothing of HTTP; the routes know nothing of files and processes.
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Admission } from "./admission.js";
 import { Approvers } from "./auth/approvers.js";
 import { Bearer } from "./auth/token.js";
@@ -19,6 +20,9 @@ import { Shell } from "./shell/shell.js";
 import { AuditLog } from "./state/audit.js";
 import { JsonStore, type StoreLog } from "./state/store.js";
 import { KeptWorkspace, Workspaces } from "./workspaces.js";
+
+/** For the commands of a deleted workspace: SIGTERM, 2 s, SIGKILL, and some more. */
+const CONFIRMED_WITHIN_MS = 8000;
 
 export interface ServicesOptions {
   host: HostFacts;
@@ -82,12 +86,12 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const approvals = new Approvals(kept.approvals);
   const asks = new Asks(bus);
   const gate = new Gate({ approvals, asks, audit, guarded: host });
-  const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host });
+  const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
   const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit);
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
     asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
-    for (const command of commands.list({ workspaceID: id })) command.cancel("abort");
+    await endCommands(commands, id, log);
   });
   await dropOrphans(workspaces, kept.sessions, kept.approvals, log);
   await dropTemporary(options.tmpDirectory, commands);
@@ -131,6 +135,17 @@ function eventsOf(bus: EventBus): CommandEvents {
     emit: (type, properties) => bus.publish({ type, properties, workspaceID: properties.workspaceID }),
     listening: () => bus.size > 0,
   };
+}
+
+/** Of one workspace; resolves when their helpers have confirmed that nothing of them is left, or after a while. */
+async function endCommands(commands: CommandService, workspaceID: string, log: StoreLog): Promise<void> {
+  await commands.adopted;
+  const running = commands.list({ workspaceID }).filter((command) => !command.isSettled);
+  for (const command of running) command.cancel("abort");
+  const settled = Promise.all(running.map((command) => command.settled)).then(() => true);
+  const inTime = await Promise.race([settled, pause(CONFIRMED_WITHIN_MS, false, { ref: false })]);
+  if (!inTime)
+    log.warn({ workspaceID }, "commands of a deleted workspace were cancelled and are not confirmed dead yet");
 }
 
 /** What a kill in the middle of a delete left behind. */

@@ -11,7 +11,7 @@ import type { HostFacts } from "./host.js";
 import type { Approvals, Grant } from "./permission/approvals.js";
 import { refuseRoot } from "./permission/refusals.js";
 import type { AuditLog } from "./state/audit.js";
-import type { JsonStore } from "./state/store.js";
+import type { JsonStore, StoreLog } from "./state/store.js";
 
 export const KeptWorkspace = Workspace;
 
@@ -24,9 +24,14 @@ export interface WorkspacesOptions {
   audit: AuditLog;
   bus: EventBus;
   host: HostFacts;
+  log: StoreLog;
 }
 
-/** Told before a workspace goes, to end what belongs to it. */
+/**
+ * Ends what belongs to a workspace: called when it can no longer be found and nothing is approved in it any more. Resolves when
+ * that has ended; every callback is called, also where one fails. What a kill in between leaves is each service's to find at
+ * the next start.
+ */
 export type OnDelete = (workspace: Workspace) => Promise<void>;
 
 export class Workspaces {
@@ -39,6 +44,7 @@ export class Workspaces {
     this.#options = options;
   }
 
+  /** Services that keep something of a workspace register here: sessions, commands, asks, terminals. */
   onDelete(callback: OnDelete): void {
     this.#onDelete.push(callback);
   }
@@ -113,7 +119,15 @@ export class Workspaces {
       });
       await approvals.forget(id);
       await approvals.add(id, grants);
-      await store.set(id, workspace);
+      try {
+        await store.set(id, workspace);
+      } catch (error) {
+        // What is left where this fails, too, belongs to no workspace: the next start, or the next create, drops it.
+        await approvals.forget(id).catch((left: unknown) => {
+          this.#options.log.warn({ err: left, workspaceID: id }, "approvals of a workspace that was not made stay");
+        });
+        throw error;
+      }
       this.#publish("workspace.created", workspace);
       return workspace;
     } finally {
@@ -127,7 +141,13 @@ export class Workspaces {
     audit.write({ event: "workspace", decision: "deleted", approver: approver ?? undefined, workspaceID: id });
     await store.delete(id);
     await approvals.forget(id);
-    for (const callback of this.#onDelete) await callback(workspace);
+    const ended = await Promise.allSettled(this.#onDelete.map((callback) => callback(workspace)));
+    for (const end of ended) {
+      // It is deleted all the same: nothing can be started in it any more.
+      if (end.status === "rejected") {
+        this.#options.log.warn({ err: end.reason, workspaceID: id }, "something of a deleted workspace did not end");
+      }
+    }
     this.#publish("workspace.deleted", workspace);
     return workspace;
   }

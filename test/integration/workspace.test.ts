@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Approval } from "../../protocol/workspace.js";
+import { isAlive, type ProcessName, processName } from "../../stub/process-name.js";
 import { startStub } from "../fixtures/stub.js";
-import { type Workbench, workbench } from "../fixtures/workbench.js";
+import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;
 beforeAll(async () => {
@@ -118,15 +119,22 @@ describe("deleting", () => {
   it("ends its sessions, commands, asks and approvals: nothing of it runs any more (row 22)", async () => {
     const workspace = await bench.workspace();
     const sessionID = newID("ses");
-    const command = { commandID: newID("cmd"), sessionID, workspaceID: workspace.id, command: "sleep 300" };
+    const text = "setsid sleep 300 & echo $! > escaped; sleep 300";
+    const command = { commandID: newID("cmd"), sessionID, workspaceID: workspace.id, command: text };
     expect((await bench.send("/command", { body: command })).body).toMatchObject({ state: "running" });
     await bench.send("/file/stat?path=/etc&onAsk=fail", { workspace: workspace.id });
     expect(await bench.asks(workspace.id)).toHaveLength(1);
+    const escaped = await eventually<ProcessName>(async () => {
+      const pid = await readFile(join(workspace.directory, "escaped"), "utf8").catch(() => "");
+      return pid.endsWith("\n") ? processName(Number(pid)) : undefined;
+    });
 
     expect((await bench.send(`${BASE}/${workspace.id}`, { method: "DELETE", approver: bench.approver })).status).toBe(
       200,
     );
 
+    // The answer comes when the kill is confirmed, of what called setsid, too.
+    expect(isAlive(escaped)).toBe(false);
     expect(await bench.asks(workspace.id)).toEqual([]);
     const gone = { status: 404, body: { code: "session_unknown" } };
     expect(await bench.send(`/session/${sessionID}`)).toMatchObject(gone);
