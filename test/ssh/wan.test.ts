@@ -1,7 +1,14 @@
-// The project's own network, before others build on it.
+// The project's own networks, before others build on them: the relay, and the one of packets.
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openTransport } from "../../plugin/ssh/ssh2/open.js";
+import { processName } from "../fixtures/processes.js";
+import { hasPacketWan, inNamespace, packetWanReason, startPacketWan } from "./fixtures/packet-wan.js";
+import { startSshd } from "./fixtures/sshd.js";
+import { text } from "./fixtures/text.js";
 import { startWan } from "./fixtures/wan.js";
 
 let server: Server;
@@ -89,4 +96,60 @@ it("cuts what is open, and turns new connections away only while asked to", asyn
   const again = await dial(wan.port);
   await roundTrip(again);
   again.destroy();
+});
+
+describe.skipIf(!hasPacketWan)(`a network of packets (${packetWanReason})`, () => {
+  const OPTIONS = { connectTimeoutMs: 30_000, keepaliveMs: 60_000 };
+  const BYTES = 300_000;
+  const PRINT = `head -c ${BYTES} /dev/zero`;
+
+  it("lets no packet of an SSH connection arrive before its time", async () => {
+    await using wan = await startPacketWan({ delayMs: 30 });
+    await using sshd = await startSshd({ network: wan.network });
+    const transport = await openTransport(sshd.resolved, OPTIONS);
+    for (let i = 0; i < 3; i++) {
+      const start = performance.now();
+      const channel = await transport.exec("true");
+      expect(performance.now() - start).toBeGreaterThanOrEqual(59);
+      channel.stdout.resume();
+      channel.stderr.resume();
+      await channel.closed;
+    }
+    await transport.close();
+  });
+
+  it("brings all output through where packets get lost, and the connection over an outage of seconds", async () => {
+    await using wan = await startPacketWan({ delayMs: 5 });
+    await using sshd = await startSshd({ network: wan.network });
+    const transport = await openTransport(sshd.resolved, OPTIONS);
+    wan.setLoss(0.03);
+    const lossy = await transport.exec(PRINT);
+    lossy.stderr.resume();
+    expect((await text(lossy.stdout)).length).toBe(BYTES);
+    wan.setLoss(0);
+    const channel = await transport.exec(`sleep 0.5; ${PRINT}`);
+    channel.stderr.resume();
+    wan.down();
+    setTimeout(() => wan.up(), 3000);
+    expect((await text(channel.stdout)).length).toBe(BYTES);
+    await transport.close();
+  });
+
+  it("leaves no namespace and no process behind, nor what a killed run had left", async () => {
+    // as a run would leave it that was killed: its pid has another start time by now
+    const left = `ocr-wan-${process.pid}-1-0`;
+    execFileSync("ip", ["netns", "add", left]);
+    const sleeper = spawn(...inNamespace(left, "sleep", ["600"]), { stdio: "ignore" });
+    const ended = once(sleeper, "exit");
+    const wan = await startPacketWan();
+    await ended;
+    const sshd = await startSshd({ network: wan.network });
+    const namespaces = await readdir("/run/netns");
+    expect(namespaces).toContain(wan.network.namespace);
+    expect(namespaces).not.toContain(left);
+    await wan.stop();
+    expect(await readdir("/run/netns")).not.toContain(wan.network.namespace);
+    expect(await processName(sshd.pid)).toBeUndefined();
+    await sshd.stop();
+  });
 });
