@@ -13,10 +13,10 @@ const PRINT = `head -c ${BYTES} /dev/zero`;
 export async function bulk(host: BenchHost, report: Report): Promise<void> {
   const { remote } = await host.remote();
   const caller = {
-    session: await openWorkspace(remote, host.sshd.home.replace(/home$/, "work")),
+    session: await openWorkspace(remote, host.work),
     sessionID: newID("ses"),
   };
-  const ssh = await OpenSsh.start(host.sshd);
+  const ssh = await OpenSsh.start(host.target);
   try {
     await run(caller, "true");
     const stub = await host.stubPid();

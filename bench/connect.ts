@@ -1,4 +1,4 @@
-// A warm connect, from nothing to a health answer, against one `ssh host true`; and what a second connect uploads.
+// A warm connect, from nothing to a health answer, against one `ssh host true`.
 import { mkdir } from "node:fs/promises";
 import type { Remote } from "../plugin/compose.js";
 import { type BenchHost, HOST_NAME } from "./host.js";
@@ -9,21 +9,18 @@ import { interleave, median, now } from "./samples.js";
 export async function connect(
   host: BenchHost,
   report: Report,
-  options: { title: string; port: number; rounds: number; limit: number; bytesUp?: () => number },
+  options: { title: string; rounds: number; limit: number },
 ): Promise<void> {
-  const first = await host.remote({ port: options.port });
+  const first = await host.remote();
   const cold = now();
   await healthy(first.remote);
   const coldMs = now() - cold;
   await first.remote.close();
 
-  const ssh = await OpenSsh.start({ ...host.sshd, port: options.port });
+  const ssh = await OpenSsh.start(host.target);
   try {
-    const before = options.bytesUp?.();
-    await again(host, options.port, first.state);
-    const uploaded = before === undefined ? undefined : (options.bytesUp?.() ?? 0) - before;
     const samples = await interleave(
-      { ours: () => again(host, options.port, first.state), ssh: () => ssh.fresh("true") },
+      { ours: () => again(host, first.state), ssh: () => ssh.fresh("true") },
       { rounds: options.rounds, warmup: 1 },
     );
     const ours = median(samples.ours ?? []);
@@ -38,18 +35,15 @@ export async function connect(
       limit: options.limit,
       note: `${theirs.toFixed(0)} ms`,
     });
-    if (uploaded !== undefined) {
-      report.add({ name: "bytes that a second connect sends", value: uploaded, unit: "bytes", limit: 20_000 });
-    }
   } finally {
     await ssh.stop();
   }
 }
 
 /** A new process would do this: nothing in memory, the laptop's state on disk. */
-async function again(host: BenchHost, port: number, state: string): Promise<void> {
+async function again(host: BenchHost, state: string): Promise<void> {
   await mkdir(state, { recursive: true });
-  const { remote } = await host.remote({ port, state });
+  const { remote } = await host.remote({ state });
   await healthy(remote);
   await remote.close();
 }

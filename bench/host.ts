@@ -1,20 +1,23 @@
-// The host of the benchmark: a real sshd on loopback with the real stub behind it, reached as a user's laptop would.
+// The host of the benchmark: a real sshd with the real stub behind it, on loopback or far away, reached as a user's laptop would.
 import { execFile } from "node:child_process";
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createRemote, type Remote } from "../plugin/compose.js";
-import { type Sshd, startSshd } from "../test/ssh/fixtures/sshd.js";
+import { type Sshd, type SshdOptions, startSshd } from "../test/ssh/fixtures/sshd.js";
+import type { OpenSshTarget } from "./openssh.js";
 
 const DIST = join(import.meta.dirname, "..", "dist");
 
 export interface BenchHost {
   sshd: Sshd;
+  /** Where the laptop connects to, for ssh too. */
+  target: OpenSshTarget;
+  /** The directory that commands run in. */
+  work: string;
   /** A fresh laptop state each time: nothing is known of the host yet, unless `state` is given again. */
-  remote(options?: { port?: number; state?: string }): Promise<{ remote: Remote; state: string }>;
-  /** Lets ssh and us know the host's key under another port, for a relay in between. */
-  alsoAt(port: number): Promise<void>;
+  remote(options?: { state?: string }): Promise<{ remote: Remote; state: string }>;
   stubPid(): Promise<number>;
   /**
    * Removes the logs of finished commands and waits for the disk. Ours keeps a log and ssh does not; without this each round
@@ -26,24 +29,34 @@ export interface BenchHost {
 
 export const HOST_NAME = "bench";
 
-export async function startBenchHost(): Promise<BenchHost> {
-  const sshd = await startSshd({ name: HOST_NAME, extraConfig: "MaxSessions 100" });
+export interface BenchHostOptions {
+  network?: SshdOptions["network"];
+  /** A relay in between: gives the port to connect to instead of the host's. */
+  relay?: (port: number) => Promise<number>;
+}
+
+export async function startBenchHost(options: BenchHostOptions = {}): Promise<BenchHost> {
+  const sshd = await startSshd({ name: HOST_NAME, extraConfig: "MaxSessions 100", network: options.network });
   const directory = await mkdtemp(join(tmpdir(), "ocr-bench-laptop-"));
+  const work = join(sshd.directory, "work");
+  await mkdir(work);
   const key = sshd.hostKeys[0]?.split(" ").slice(0, 2).join(" ");
   await appendFile(sshd.knownHostsFile, `bench ${key}\n`);
+  const port = (await options.relay?.(sshd.port)) ?? sshd.port;
+  const { host, user, identityFile, knownHostsFile } = sshd;
   const opened: Remote[] = [];
   const pid = async () => Number((await readFile(join(sshd.home, ".opencode-remote-ssh/run/stub.pid"), "utf8")).trim());
 
-  const remote = async (options: { port?: number; state?: string } = {}) => {
-    const state = options.state ?? (await mkdtemp(join(directory, "state-")));
+  const remote = async ({ state: known }: { state?: string } = {}) => {
+    const state = known ?? (await mkdtemp(join(directory, "state-")));
     const sshConfigFile = join(state, "ssh_config");
     await writeFile(
       sshConfigFile,
-      `Host ${HOST_NAME}\n  HostName 127.0.0.1\n  HostKeyAlias bench\n  Port ${options.port ?? sshd.port}\n  User ${sshd.user}\n  IdentityFile ${sshd.identityFile}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${sshd.knownHostsFile}\n`,
+      `Host ${HOST_NAME}\n  HostName ${host}\n  HostKeyAlias bench\n  Port ${port}\n  User ${user}\n  IdentityFile ${identityFile}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${knownHostsFile}\n`,
     );
     const made = createRemote({
       config: undefined,
-      env: { HOME: state, XDG_STATE_HOME: join(state, "state"), USER: sshd.user },
+      env: { HOME: state, XDG_STATE_HOME: join(state, "state"), USER: user },
       bundleDirectory: DIST,
       overrides: { sshConfigFile },
     });
@@ -52,8 +65,9 @@ export async function startBenchHost(): Promise<BenchHost> {
   };
   return {
     sshd,
+    target: { host, port, user, identityFile, knownHostsFile },
+    work,
     remote,
-    alsoAt: (port) => appendFile(sshd.knownHostsFile, `[127.0.0.1]:${port} ${key}\n`),
     stubPid: pid,
     dropLogs: async () => {
       const commands = join(sshd.home, ".opencode-remote-ssh/state/commands");

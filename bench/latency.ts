@@ -10,20 +10,21 @@ const TRUE: Work = ["sh", "-c", "true"];
 
 export interface LatencyOptions {
   title: string;
-  port: number;
   rounds: number;
+  /** Rounds that are not counted: JavaScript is compiled while it runs, on both sides, and is not "hot" before. */
+  warmup: number;
   pauseMs?: number;
   /** Of our p50 to the floor's. */
   limit: number;
 }
 
 export async function latency(host: BenchHost, report: Report, options: LatencyOptions): Promise<void> {
-  const { remote } = await host.remote({ port: options.port });
+  const { remote } = await host.remote();
   const caller = {
-    session: await openWorkspace(remote, host.sshd.home.replace(/home$/, "work")),
+    session: await openWorkspace(remote, host.work),
     sessionID: newID("ses"),
   };
-  const ssh = await OpenSsh.start({ ...host.sshd, port: options.port });
+  const ssh = await OpenSsh.start(host.target);
   const shell = await ssh.shell();
   try {
     await run(caller, TRUE);
@@ -34,7 +35,7 @@ export async function latency(host: BenchHost, report: Report, options: LatencyO
         bashFloor: () => shell.line("SHLVL=2 bash -c true </dev/null; echo"),
         bashOurs: () => run(caller, "true"),
       },
-      { rounds: options.rounds, warmup: 20, pauseMs: options.pauseMs },
+      { rounds: options.rounds, warmup: options.warmup, pauseMs: options.pauseMs },
     );
     const slow = await interleave(
       { fresh: () => ssh.fresh("true"), shared: () => ssh.shared("true") },
@@ -43,7 +44,7 @@ export async function latency(host: BenchHost, report: Report, options: LatencyO
     const p50 = (samples: number[] | undefined) => median(samples ?? []);
     const [ours, floor] = [p50(fast.ours), p50(fast.floor)];
     const [fresh, shared] = [p50(slow.fresh), p50(slow.shared)];
-    report.section(options.title);
+    report.section(`${options.title} (after ${options.warmup} rounds of warm-up)`);
     report.add({
       name: "ours, p50",
       value: ours,

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface OpenSshTarget {
+  host: string;
   port: number;
   user: string;
   identityFile: string;
@@ -29,7 +30,7 @@ export class OpenSsh {
       ...["-F", "/dev/null", "-i", target.identityFile, "-p", String(target.port)],
       ...["-o", "IdentitiesOnly=yes", "-o", `UserKnownHostsFile=${target.knownHostsFile}`],
       ...["-o", "HostKeyAlias=bench", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes"],
-      `${target.user}@127.0.0.1`,
+      `${target.user}@${target.host}`,
     ];
   }
 
