@@ -97,10 +97,22 @@ describe.skipIf(compiler === undefined)("following a command (needs a C compiler
     });
     expect(grown).toBeLessThan(64 * MB);
     const { size } = await stat(join(stub.folder, "commands", `${request.commandID}.stdout`));
-    await eventually(
-      "the record says what the log holds",
-      async () => (await recordOf(stub, request.commandID)).output.stdout === size,
-    );
+    expect(await recordOf(stub, request.commandID)).toMatchObject({ state: "killed", output: { stdout: size } });
+  });
+
+  it("knows every byte of the log once the kill is confirmed, also what was printed between the answer and the kill", async () => {
+    await using app = await commandApp({ graceMs: 300 });
+    const request = commandRequest("trap '' TERM; echo up; exec yes");
+    const response = await send(app, "POST", "/command?follow=1", request);
+    await eventually("output", async () => (await recordOf(app, request.commandID)).output.stdout > 3);
+    response.destroy();
+    const answer = await json<CommandRecord>(await send(app, "POST", `/command/${request.commandID}/cancel`));
+    expect(answer.survivors).toBeNull();
+    expect(await eventually("the kill", async () => (await recordOf(app, request.commandID)).survivors)).toEqual([]);
+    const record = await recordOf(app, request.commandID);
+    expect(record.output.stdout).toBeGreaterThan(answer.output.stdout); // it printed on
+    const { size } = await stat(join(app.folder, "commands", `${request.commandID}.stdout`));
+    expect(record.output.stdout).toBe(size);
   });
 
   it("gives two followers of one command the same bytes, the late one too", async () => {
