@@ -2,7 +2,7 @@
 import type { Writable } from "node:stream";
 import { isErrorCode, RemoteError } from "../../protocol/errors.js";
 import type { ExecChannel, Transport } from "../ssh/transport.js";
-import { abortError, orAborted, pause, throwIfAborted, withTimeout } from "./abort.js";
+import { abortError, orAborted, pause, throwIfAborted, withTimeout } from "../waiting/abort.js";
 import { type Frame, type Frames, parseFrames } from "./frames.js";
 import { watchLoss } from "./loss.js";
 import { plainText } from "./plain-text.js";

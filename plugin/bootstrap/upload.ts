@@ -1,7 +1,7 @@
 // The one file onto the host, over the stdin of an exec channel: no sftp, scp, base64 or python is needed there.
 import { RemoteError } from "../../protocol/errors.js";
 import type { Transport } from "../ssh/transport.js";
-import { abortError, orAborted } from "./abort.js";
+import { abortError, orAborted } from "../waiting/abort.js";
 import { Conversation } from "./conversation.js";
 import { explainRoot } from "./install-root.js";
 import type { StubFile } from "./manifest.js";

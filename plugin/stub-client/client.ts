@@ -10,11 +10,11 @@ import { Ask } from "../../protocol/permission.js";
 import type { WorkspaceCreate } from "../../protocol/workspace.js";
 import { Approval, Workspace, WorkspaceContext } from "../../protocol/workspace.js";
 import type { StubIdentity, StubLink } from "../tunnel/link.js";
+import { pause } from "../waiting/abort.js";
 import { Approver, type ApproverKey } from "./approver.js";
 import { asRemoteError, isBroken } from "./broken.js";
 import { exchange, type Flow, type HttpHead, type HttpRequest, type Receiver } from "./exchange.js";
 import { httpStream } from "./http-stream.js";
-import { pause } from "./pause.js";
 import { hasShape } from "./shape.js";
 import { StreamPool } from "./stream-pool.js";
 

@@ -4,11 +4,11 @@
 import { CommandRecord, type CommandRequest } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType, frameReader } from "../../protocol/frames.js";
+import { pause } from "../waiting/abort.js";
 import { isBroken } from "./broken.js";
 import type { StubClient, StubRequest } from "./client.js";
 import type { Flow } from "./exchange.js";
 import { linkAbort } from "./linked-abort.js";
-import { pause } from "./pause.js";
 import { hasShape } from "./shape.js";
 
 export interface OutputPiece {

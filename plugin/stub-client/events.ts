@@ -3,9 +3,9 @@ import { createParser } from "eventsource-parser";
 import { Check } from "typebox/value";
 import { RemoteError } from "../../protocol/errors.js";
 import { EventFrame, HEARTBEAT_SECONDS } from "../../protocol/event.js";
+import { pause } from "../waiting/abort.js";
 import { isBroken } from "./broken.js";
 import type { StubClient } from "./client.js";
-import { pause } from "./pause.js";
 
 /** A stream without even a heartbeat for this long is dead, in milliseconds. */
 const SILENCE_LIMIT = 3 * HEARTBEAT_SECONDS * 1000;

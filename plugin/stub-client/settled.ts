@@ -1,7 +1,7 @@
 // After a cancel: the answer comes at once, the confirmation that nothing of the command is left comes later.
 import type { CommandRecord } from "../../protocol/command.js";
+import { pause } from "../waiting/abort.js";
 import type { StubClient } from "./client.js";
-import { pause } from "./pause.js";
 
 /** Milliseconds between two looks; a kill is confirmed after 2 s at most. */
 const LOOK_MS = 100;

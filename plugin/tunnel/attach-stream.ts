@@ -1,10 +1,10 @@
 // `stub attach` on an exec channel as a stream: the way to the stub where sshd forbids forwarding.
 import { Duplex } from "node:stream";
 import { RemoteError } from "../../protocol/errors.js";
-import { throwIfAborted } from "../bootstrap/abort.js";
 import { Conversation } from "../bootstrap/conversation.js";
 import { hostScript } from "../bootstrap/script.js";
 import type { ExecChannel, Transport } from "../ssh/transport.js";
+import { throwIfAborted } from "../waiting/abort.js";
 
 /** Throws `stub_missing` where no file is installed. */
 export async function attach(

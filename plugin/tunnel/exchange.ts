@@ -2,7 +2,7 @@
 // answer, where a client library would send more than we want to say before we know who listens.
 import type { Duplex } from "node:stream";
 import { RemoteError } from "../../protocol/errors.js";
-import { abortError, throwIfAborted } from "../bootstrap/abort.js";
+import { abortError, throwIfAborted } from "../waiting/abort.js";
 import { ANSWER_MAX } from "./constants.js";
 
 export interface RawAnswer {

@@ -2,10 +2,10 @@
 
 import type { Duplex } from "node:stream";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
-import { withTimeout } from "../bootstrap/abort.js";
 import { type Bootstrapped, bootstrap } from "../bootstrap/bootstrap.js";
 import type { StubFile } from "../bootstrap/manifest.js";
 import type { Transport } from "../ssh/transport.js";
+import { withTimeout } from "../waiting/abort.js";
 import { checkHealth, countCommands } from "./health-check.js";
 import type { Remembered } from "./memory.js";
 import { findWay, WAYS, type Way, type WayTarget } from "./way.js";

@@ -1,12 +1,12 @@
 // A StubLink over one SSH connection: comes up when it is first wanted, comes back by itself when it was lost.
 import type { Duplex } from "node:stream";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
-import { orAborted, pause, throwIfAborted, withTimeout } from "../bootstrap/abort.js";
 import type { StubFile } from "../bootstrap/manifest.js";
 import { registerApprover } from "../bootstrap/register-approver.js";
 import type { HostsFile } from "../laptop/hosts-file.js";
 import type { ConnectionState } from "../runner/runner.js";
 import type { OpenTransport, ResolvedHost, Transport } from "../ssh/transport.js";
+import { orAborted, pause, throwIfAborted, withTimeout } from "../waiting/abort.js";
 import { authHold, HEALTH_TIMEOUT_MS, reconnectDelay, SPARE_STREAM_MS } from "./constants.js";
 import type { StubIdentity, StubLink } from "./link.js";
 import { type Remembered, TunnelMemory } from "./memory.js";

@@ -1,11 +1,11 @@
 // Ends the stub of a host without starting one: looks what runs there, asks it whether it is busy, then ends it by its pid.
 
 import { RemoteError } from "../../protocol/errors.js";
-import { withTimeout } from "../bootstrap/abort.js";
 import type { StubFile } from "../bootstrap/manifest.js";
 import { probe } from "../bootstrap/probe.js";
 import { stop } from "../bootstrap/stop.js";
 import type { Transport } from "../ssh/transport.js";
+import { withTimeout } from "../waiting/abort.js";
 import { countCommands } from "./health-check.js";
 import type { StubIdentity } from "./link.js";
 import { findWay, WAYS } from "./way.js";

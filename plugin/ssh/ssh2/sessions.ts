@@ -2,6 +2,7 @@
 // sshd leaves Nagle's algorithm on until it has seen a session run something: without it two answers close together
 // take three round trips. The host may allow few of them (MaxSessions, refused with reason 2): then they queue.
 import type { Client, ClientChannel } from "ssh2";
+import { pause } from "../../waiting/abort.js";
 import { abortedError, channelError, refusalReason } from "./errors.js";
 
 /** Runs until its stdin ends; every shell has it. */
@@ -56,8 +57,8 @@ export class Sessions {
         return { ...opened, release };
       } catch (error) {
         this.#release(slot);
-        const pause = PAUSES[refused];
-        if (!(error instanceof Error) || refusalReason(error) !== 2 || pause === undefined) throw asRefusal(error);
+        const last = refused >= PAUSES.length;
+        if (!(error instanceof Error) || refusalReason(error) !== 2 || last) throw asRefusal(error);
       }
       if (this.#keeper !== undefined) {
         this.#keeper.close();
@@ -66,7 +67,7 @@ export class Sessions {
         await this.#oneClosed(signal);
         continue;
       }
-      await sleep(PAUSES[refused++] ?? 0, signal);
+      await pause(PAUSES[refused++] ?? 0, signal);
     }
   }
 
@@ -118,18 +119,4 @@ export class Sessions {
 
 function asRefusal(error: unknown): Error {
   return error instanceof Error ? channelError("to run a command", error) : new Error(String(error));
-}
-
-function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(abortedError(signal));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
 }
