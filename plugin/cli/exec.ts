@@ -7,7 +7,11 @@ import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
 import { commandOf, hostOf, hostPath } from "./host-words.js";
+import { LostNotice } from "./lost-notice.js";
+import { printable } from "./printable.js";
 
+/** What a cancel may take before it is left to the host, milliseconds. */
+const CANCEL_LIMIT_MS = 5000;
 /** From Ctrl-C on; the host kills after 2 s, what is longer is the connection. */
 const LAST_WORDS_MS = 10_000;
 
@@ -60,9 +64,17 @@ async function runIn(
   const { remote, progress, terminal, interrupt } = context;
   const { host, what, env, timeoutMs, yes } = execution;
   const workspaceID = execution.workspaceID ?? (await remote.workspaceID(host, directory));
+  const shown = progress.visible;
+  using lost = new LostNotice(host, (line) => void context.write("stderr", line).catch(ignore));
   const session = await remote.runner.createSession(
     { host, directory, workspaceID, name: `exec on ${host}` },
-    { onAsk: onAskFor({ host, yes, terminal, progress }), onProgress: progress.show },
+    {
+      onAsk: onAskFor({ host, yes, terminal, progress }),
+      onProgress: (each) => {
+        progress.show(each);
+        if (!shown) lost.update(each);
+      },
+    },
   );
   const receiver = new Receiver(context);
   const request: RunCommandRequest = {
@@ -76,10 +88,16 @@ async function runIn(
   };
   try {
     const result = await cancellable(context, session, request, receiver);
-    if (interrupt.status !== undefined && result.aborted) await lastWords(context, host, result, receiver);
+    if (interrupt.status !== undefined && result.aborted) {
+      if (result.cancelUnconfirmed) await mayStillRun(context, host, request.commandID);
+      else await lastWords(context, host, result, receiver);
+    }
     progress.clear();
     return await receiver.end(result);
   } catch (error) {
+    if (codeOf(error) === "aborted" && (error as RemoteError).details !== undefined) {
+      await mayStillRun(context, host, request.commandID);
+    }
     if (codeOf(error) === "permission_required" && terminal === undefined && !yes) {
       throw new RemoteError("permission_required", (error as Error).message, {
         hint: "run it in a terminal to be asked, or --yes to allow each once; --cwd DIR approves DIR",
@@ -92,7 +110,10 @@ async function runIn(
   }
 }
 
-/** The first Ctrl-C ends the command on the host and waits for its end; before the command runs it just aborts. */
+/**
+ * The first Ctrl-C ends the command on the host and waits for its end; before the command runs it just aborts, and where
+ * the host cannot be told in time it leaves.
+ */
 async function cancellable(
   context: CliContext,
   session: RunnerSession,
@@ -102,13 +123,18 @@ async function cancellable(
   const { interrupt, progress } = context;
   const abort = new AbortController();
   interrupt.instead(() => {
+    if (session.connection === "reconnecting") return abort.abort();
     progress.show({ text: "ending the command on the host; Ctrl-C again leaves at once" });
-    session.cancelCommand(request.commandID, abort.signal).then(
-      (running) => {
-        if (!running) abort.abort();
-      },
-      () => abort.abort(),
-    );
+    const limit = setTimeout(() => abort.abort(), CANCEL_LIMIT_MS);
+    session
+      .cancelCommand(request.commandID, abort.signal)
+      .then(
+        (running) => {
+          if (!running) abort.abort();
+        },
+        () => abort.abort(),
+      )
+      .finally(() => clearTimeout(limit));
   });
   // Nobody reads any more: nothing is to be waited for.
   receiver.onBroken = () => abort.abort();
@@ -117,6 +143,13 @@ async function cancellable(
   } finally {
     interrupt.instead(undefined);
   }
+}
+
+/** All that is true where the host could not be told. */
+async function mayStillRun({ write, progress }: CliContext, host: string, commandID: string): Promise<void> {
+  progress.clear();
+  const text = `warning: ${printable(host)} could not be told: the command may still be running there (${commandID})\n`;
+  await write("stderr", text);
 }
 
 /** A cancel answers at once; what the command still prints while it ends, and that it has ended, comes afterwards. */
@@ -182,4 +215,8 @@ function exitStatus({ exit, signal }: CommandResult): number {
   if (exit !== null) return exit;
   const number = signal === null ? undefined : constants.signals[signal as NodeJS.Signals];
   return number === undefined ? 255 : 128 + number;
+}
+
+function ignore(): void {
+  // Nobody reads it any more.
 }

@@ -23,6 +23,11 @@ export class Progress {
     this.#options = options;
   }
 
+  /** Whether anyone sees what is shown. */
+  get visible(): boolean {
+    return this.#options.terminal || this.#options.verbose;
+  }
+
   readonly show = (progress: Pick<RunnerProgress, "text">): void => {
     const { write, terminal, verbose, columns } = this.#options;
     const text = printable(progress.text);

@@ -54,3 +54,22 @@ describe("a call whose connection is lost", () => {
     expect(guard.signal.aborted).toBe(true);
   });
 });
+
+describe("what the user reads while a connection is away", () => {
+  it("is nothing before the first connect, a notice while it or the stub is away, and nothing again afterwards", () => {
+    const watch = new ConnectionWatch("prod");
+    const seen: (string | undefined)[] = [];
+    using _ = watch.onChange(() => seen.push(watch.notice));
+    for (const state of ["connecting", "bootstrapping", "ready", "bootstrapping", "reconnecting", "ready"] as const) {
+      watch.update({ state, text: "" });
+    }
+    const notice = "reconnecting to prod…";
+    expect(seen).toEqual([undefined, undefined, undefined, notice, notice, undefined]);
+  });
+
+  it("is nothing where it was given up: then the call fails", () => {
+    const watch = new ConnectionWatch("prod");
+    for (const state of ["ready", "reconnecting", "failed"] as const) watch.update({ state, text: "" });
+    expect(watch.notice).toBeUndefined();
+  });
+});

@@ -1,5 +1,6 @@
 // A lost connection comes back by itself, for as long as it takes; a call of the model cannot wait that long. Between the
-// two stands this: a call gives up when the connection has been lost for longer than it may wait.
+// two stands this: a call gives up when the connection has been lost for longer than it may wait. Until then the user is
+// told why nothing moves.
 import { RemoteError } from "../../protocol/errors.js";
 import type { RunnerProgress } from "../runner/runner.js";
 
@@ -23,6 +24,8 @@ export class ConnectionWatch {
   readonly #listeners = new Set<() => void>();
   #lostSince: number | undefined;
   #text = "";
+  #wasReady = false;
+  #interrupted = false;
 
   constructor(host: string) {
     this.#host = host;
@@ -32,9 +35,24 @@ export class ConnectionWatch {
     return this.#lostSince !== undefined;
   }
 
+  /** What the user reads while the connection, or the stub behind it, is away; it comes back by itself. */
+  get notice(): string | undefined {
+    return this.#interrupted ? `reconnecting to ${this.#host}…` : undefined;
+  }
+
+  /** Calls back whenever `notice` may have changed, until disposed. */
+  onChange(listener: () => void): { [Symbol.dispose](): void } {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
   /** To be called with each progress of the connection. */
   update({ state, text }: RunnerProgress): void {
     this.#text = text;
+    if (state === "ready") this.#wasReady = true;
+    else if (state === "failed" || state === "idle") this.#wasReady = false;
+    // A stub that has to be started again is away like a connection that has to be made again.
+    this.#interrupted = state === "reconnecting" || (state === "bootstrapping" && this.#wasReady);
     if (state === "reconnecting") this.#lostSince ??= Date.now();
     else this.#lostSince = undefined;
     for (const listener of this.#listeners) listener();

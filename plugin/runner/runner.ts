@@ -103,6 +103,8 @@ export interface RunCommandRequest extends OperationOptions {
   cwd?: string;
   env?: Record<string, string>;
   timeoutMs?: number;
+  /** Ends our side only, with the signal's reason: the command goes on, its output waits. */
+  detach?: AbortSignal;
   /** Bytes as they come, in order per stream. Returning a promise slows the reading down, never the command. */
   onOutput?: (chunk: OutputChunk) => void | Promise<void>;
 }
@@ -133,6 +135,8 @@ export interface CommandResult {
   pending: number;
   /** After a kill: null while unconfirmed, else the pids that could not be ended. */
   survivors: number[] | null;
+  /** Aborted while the host could not be told: the command may still run there until the connection is back. */
+  cancelUnconfirmed?: true;
   enforcement: Enforcement;
 }
 

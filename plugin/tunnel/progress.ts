@@ -28,7 +28,7 @@ export function describeState(host: string, state: TunnelState): string {
     case "ready":
       return `connected to ${host}`;
     case "reconnecting":
-      return `lost ${host} (${state.reason}); reconnecting, attempt ${state.attempt}…`;
+      return `reconnecting to ${host}… (attempt ${state.attempt}: ${state.reason})`;
     case "failed":
       return `${host}: ${state.error.message}`;
   }

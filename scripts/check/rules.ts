@@ -23,7 +23,7 @@ const PLUGIN_LAYERS: Record<string, string[]> = {
   bootstrap: ["waiting", "ssh/transport.ts", "laptop", "runner/runner.ts", "tunnel/link.ts"],
   tunnel: ["waiting", "bootstrap", "ssh", "laptop", "runner/runner.ts"],
   "stub-client": ["waiting", "tunnel/link.ts"],
-  runner: ["stub-client", "tunnel/link.ts"],
+  runner: ["waiting", "stub-client", "tunnel/link.ts"],
   "opencode-v1": ["runner", "compose.ts", "config", "laptop"],
   cli: ["runner", "compose.ts", "config", "laptop", "opencode-v1/anchor.ts", "opencode-v1/anchor-path.ts"],
 };

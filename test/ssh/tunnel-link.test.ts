@@ -168,7 +168,7 @@ describe.skipIf(!hasSshd)(`the link when something ends (${sshdReason})`, () => 
       expect(link.state).toBe("ready");
     }
     expect(execs.length).toBe(counted);
-    expect(progress.filter((text) => text.includes("reconnecting, attempt 1"))).toHaveLength(3);
+    expect(progress.filter((text) => text.includes("reconnecting to test-host… (attempt 1"))).toHaveLength(3);
   });
 
   it("tries on while the host is away, and is there again when the host is", async () => {

@@ -1,5 +1,6 @@
 // bash: a command of the model runs on the host. Output comes live; the answer is the end of it, as with the built-in.
 import { tool } from "@opencode-ai/plugin/tool";
+import { RemoteError } from "../../../protocol/errors.js";
 import { newID } from "../../../protocol/ids.js";
 import type { CommandResult } from "../../runner/runner.js";
 import { commandPatterns } from "../command-patterns.js";
@@ -42,7 +43,7 @@ export function createBashTool(host: ToolHost): ToolDefinition {
 }
 
 async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
-  const { session, at, context, options } = call;
+  const { session, at, context, options, aborted, lost } = call;
   const limits = host.limits();
   const timeoutMs = args.timeout ?? limits.timeoutMs;
   const commandID = newID("cmd");
@@ -51,17 +52,21 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
   const saved = host.saved.open(commandID);
   let early: string | undefined = "";
   let result: CommandResult;
+  const show = () => live.show(withNotice(tail.preview(), host.connection.notice));
+  const watch = host.connection.onChange(show);
   call.committed();
   try {
     result = await session.runCommand({
       ...options,
+      signal: aborted,
+      detach: lost,
       commandID,
       command: args.command,
       cwd: args.workdir === undefined ? at.directory : resolveRemote(args.workdir, at),
       timeoutMs,
       onOutput: async ({ stream, data }) => {
         const text = tail.add(stream, data);
-        live.show(tail.preview());
+        show();
         if (early === undefined) return await saved.write(text);
         early += text;
         if (Buffer.byteLength(early) <= limits.maxBytes) return;
@@ -70,7 +75,11 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
         await saved.write(beginning);
       },
     });
+  } catch (error) {
+    if (error !== lost.reason || aborted.aborted) throw error;
+    throw new RemoteError("host_unreachable", `${(error as Error).message}; ${commandID} may still run there`);
   } finally {
+    watch[Symbol.dispose]();
     await live.end();
   }
   const rest = tail.end();
@@ -101,6 +110,12 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
   };
 }
 
+/** While it runs only: the answer is made of the output alone. */
+function withNotice(output: string, notice: string | undefined): string {
+  if (notice === undefined) return output;
+  return output === "" || output.endsWith("\n") ? `${output}${notice}` : `${output}\n${notice}`;
+}
+
 function notesOf(result: CommandResult, timeoutMs: number, host: string): string[] {
   const notes: string[] = [];
   if (result.timedOut) {
@@ -108,9 +123,15 @@ function notesOf(result: CommandResult, timeoutMs: number, host: string): string
       `shell tool terminated command after exceeding timeout ${timeoutMs} ms. If this command is expected to take longer and is not waiting for interactive input, retry with a larger timeout value in milliseconds.`,
     );
   } else if (result.aborted) notes.push("User aborted the command");
-  else if (result.state === "lost")
-    notes.push(`The command's record on ${host} was lost; whether it finished is not known`);
-  else if (result.signal) notes.push(`The command was ended by ${result.signal}`);
+  if (result.cancelUnconfirmed) {
+    notes.push(
+      `The connection to ${host} is lost: the command may still be running on ${host} (${result.commandID}); it is ended there as soon as the connection is back`,
+    );
+  }
+  if (result.state === "lost") notes.push(`The command's record on ${host} was lost; whether it finished is not known`);
+  else if (result.signal && !result.timedOut && !result.aborted) {
+    notes.push(`The command was ended by ${result.signal}`);
+  }
   if (result.pending > 0) notes.push(`${result.pending} of its processes still run on ${host}`);
   if (result.survivors?.length) notes.push(`could not be ended on ${host}: pid ${result.survivors.join(", ")}`);
   return notes;

@@ -1,4 +1,5 @@
 // What a tool needs of its surroundings: the host's session, its directory, and how to ask. One per anchor.
+import { codeOf } from "../../../protocol/errors.js";
 import type { HostFacts, OperationOptions, RunnerSession } from "../../runner/runner.js";
 import type { AskedKind, Asks } from "../asks.js";
 import { type ConnectionWatch, WAIT_FOR_CALL_MS, WAIT_FOR_COMMAND_MS } from "../connection-watch.js";
@@ -38,6 +39,10 @@ export interface Call {
   at: HostDirectory;
   context: CallContext;
   options: OperationOptions;
+  /** The user wants no more of it. Part of `options.signal`. */
+  aborted: AbortSignal;
+  /** The connection has been lost for too long. Part of `options.signal`. */
+  lost: AbortSignal;
   /** The host may be at work from here on: a lost connection is waited for much longer. */
   committed(): void;
 }
@@ -60,13 +65,21 @@ export async function withCall(
     const at = { directory: facts.directory ?? facts.home, home: facts.home, anchor: host.anchor };
     const options = { signal, onAsk: asks.onAsk, sessionID: context.sessionID };
     const committed = () => guard.extend(WAIT_FOR_COMMAND_MS);
-    const result = await work({ session, at, context, options, committed });
-    // A command answers an abort with what it has; ours was no wish of the user.
-    guard.signal.throwIfAborted();
+    const result = await work({
+      session,
+      at,
+      context,
+      options,
+      aborted: abort.signal,
+      lost: guard.signal,
+      committed,
+    });
     if (result.metadata?.truncated === true && context.callID !== undefined) host.truncated.add(context.callID);
     return result;
   } catch (error) {
-    const reason = guard.signal.aborted && !context.abort.aborted ? guard.signal.reason : error;
+    // What gave up by itself says more than that it had to.
+    const gaveUp = guard.signal.aborted && !context.abort.aborted && codeOf(error) !== "host_unreachable";
+    const reason = gaveUp ? guard.signal.reason : error;
     throw asks.refusal() ?? toolError(reason, host.name);
   } finally {
     guard.dispose();

@@ -4,6 +4,7 @@ import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { Enforcement } from "../../../protocol/health.js";
+import { orAborted } from "../../waiting/abort.js";
 import type { CommandResult, RunCommandRequest } from "../runner.js";
 import { OutputLog } from "./output-log.js";
 
@@ -59,8 +60,10 @@ export class LocalCommand {
 
   /** Delivers the output from its start, then the end. An abort answers at once, flagged. */
   async follow(request: RunCommandRequest): Promise<CommandResult> {
-    const { signal } = request;
-    const delivered = this.#log.deliver(request.onOutput, () => signal?.aborted ?? false).then(() => this.ended);
+    const { signal, detach } = request;
+    const isOver = () => (signal?.aborted ?? false) || (detach?.aborted ?? false);
+    const output = this.#log.deliver(request.onOutput, isOver).then(() => this.ended);
+    const delivered = orAborted(output, detach);
     if (signal === undefined) return await delivered;
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<CommandResult>((resolve) => {

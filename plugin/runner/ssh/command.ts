@@ -6,13 +6,15 @@ import { followCommand } from "../../stub-client/command-stream.js";
 import { linkAbort } from "../../stub-client/linked-abort.js";
 import type { CommandResult, OutputChunk } from "../runner.js";
 
-/** An abort is answered within this time, in milliseconds, whatever the connection does; the cancel goes on behind it. */
+/** An abort is answered within this time, in milliseconds, over a connection that stands; the cancel goes on behind it. */
 const ABORT_ANSWER_MS = 1000;
 
 export interface CommandWork {
   client: StubClient;
   commandID: string;
   signal?: AbortSignal;
+  /** As `RunCommandRequest.detach`. */
+  detach?: AbortSignal;
   /** Our side is closed: the command goes on, nobody listens. */
   closed: AbortSignal;
   onOutput?: (chunk: OutputChunk) => void | Promise<void>;
@@ -25,8 +27,8 @@ export interface CommandWork {
  * command had not been accepted yet it throws `aborted`, and what may still arrive at the host is cancelled there.
  */
 export async function runCommand(work: CommandWork): Promise<CommandResult> {
-  const { client, signal } = work;
-  const stop = linkAbort(work.closed);
+  const { client, signal, detach } = work;
+  const stop = linkAbort(work.closed, detach);
   let sent = false;
   let record: CommandRecord | undefined;
   let accept: () => void = () => undefined;
@@ -51,14 +53,15 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
   });
   const free = () => stop[Symbol.dispose]();
   running.then(free, free);
-  if (signal === undefined) return toResult(await running);
-
-  const aborted = abortOf(signal);
+  const aborted = signal === undefined ? undefined : abortOf(signal);
   try {
-    const first = await Promise.race([running, aborted.promise]);
+    const first = await (aborted === undefined ? running : Promise.race([running, aborted.promise]));
     if (first !== undefined) return toResult(first);
+  } catch (error) {
+    if (detach?.aborted && !signal?.aborted) throw detach.reason;
+    throw error;
   } finally {
-    aborted.dispose();
+    aborted?.dispose();
   }
   if (!sent) {
     stop.abort();
@@ -66,14 +69,16 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
   }
 
   const cancelled = cancelOnceKnown(client, work.commandID, running, accepted).finally(() => stop.abort());
-  const answer = await Promise.race([cancelled, limit(ABORT_ANSWER_MS)]);
+  const answer = client.link.state === "ready" ? await Promise.race([cancelled, limit(ABORT_ANSWER_MS)]) : undefined;
   const last = answer ?? record;
   if (last === undefined) {
-    throw new RemoteError("aborted", "aborted before the host had answered", {
-      hint: "should the command have started, it is cancelled as soon as the connection is back",
+    const { commandID } = work;
+    throw new RemoteError("aborted", `aborted before ${client.link.host} had answered: ${commandID} may run there`, {
+      hint: "it is cancelled as soon as the connection is back",
+      details: { commandID },
     });
   }
-  return { ...toResult(last), aborted: true };
+  return { ...toResult(last), aborted: true, ...(answer === undefined ? { cancelUnconfirmed: true } : {}) };
 }
 
 /** A cancel that overtakes the request itself would find nothing: it waits until the command is known, or will never be. */

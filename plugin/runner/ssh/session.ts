@@ -93,11 +93,13 @@ export class SshRunnerSession implements RunnerSession {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       onAsk: "fail" as const,
     };
-    const signal = this.#signal(request.signal);
+    const { detach } = request;
+    const signal = this.#signal(request.signal, detach);
     return await runCommand({
       client,
       commandID,
       signal: request.signal,
+      ...(detach === undefined ? {} : { detach }),
       closed: this.#closed.signal,
       onOutput: request.onOutput,
       start: (follow) =>
@@ -229,8 +231,9 @@ export class SshRunnerSession implements RunnerSession {
     return { client, onAsk: options.onAsk ?? this.#parts.options.onAsk, sessionID, signal };
   }
 
-  #signal(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
+  #signal(...others: (AbortSignal | undefined)[]): AbortSignal {
+    const given = others.filter((signal) => signal !== undefined);
+    return given.length === 0 ? this.#closed.signal : AbortSignal.any([...given, this.#closed.signal]);
   }
 
   async #open(): Promise<Opened> {
