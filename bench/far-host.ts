@@ -5,6 +5,7 @@ import { type BenchHost, startBenchHost } from "./host.js";
 import { startWanProcess } from "./wan-process.js";
 
 const ONE_WAY_MS = 26;
+export const FAR_RTT_MS = 2 * ONE_WAY_MS;
 
 export interface FarHost {
   host: BenchHost;

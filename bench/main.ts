@@ -2,6 +2,7 @@
 import { bulk } from "./bulk.js";
 import { connect } from "./connect.js";
 import { startFarHost } from "./far-host.js";
+import { farFiles } from "./files.js";
 import { type BenchHost, startBenchHost } from "./host.js";
 import { idleMemory } from "./idle-memory.js";
 import { latency } from "./latency.js";
@@ -30,6 +31,7 @@ const FAR: Record<string, (host: BenchHost, report: Report, name: string) => Pro
   "far-connect": (host, report, name) => connect(host, report, { title: `connect, ${name}`, rounds: 9, limit: 0.8 }),
   "far-latency": (host, report, name) =>
     latency(host, report, { title: `\`true\`, ${name}`, rounds: 40, warmup: 20, limit: 1.1 }),
+  "far-files": farFiles,
 };
 /** Several by one name. */
 const GROUPS: Record<string, string[]> = { wan: Object.keys(FAR) };

@@ -15,6 +15,8 @@ export const ERRORS = {
   invalid_path: { status: 400, hint: "give an absolute path of the host, without NUL" },
   workspace_required: { status: 400, hint: "name the workspace: ?workspace=wrk_… or the header x-workspace" },
   body_too_large: { status: 413, hint: "split it; large files go through PUT /file/content" },
+  deferred: { status: 503, hint: "the answer was full before this step: send the step again" },
+  answer_too_large: { status: 413, hint: "ask for it alone, or in ranges" },
   unsupported_media_type: { status: 415, hint: "send application/json" },
   not_found: { status: 404, hint: "see docs/protocol.md for the endpoints" },
   workspace_unknown: { status: 404, hint: "GET /experimental/workspace lists them" },

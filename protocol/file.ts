@@ -143,10 +143,33 @@ export const FileView = Type.Union([
 ]);
 export type FileView = Static<typeof FileView>;
 
-/** One step of POST /file/batch, done in order; a failed step is reported and does not stop the others unless `stop`. */
-export const BatchStep = Type.Union([
+const LineNumber = Type.Integer({ minimum: 1 });
+
+/** A step that changes nothing; each is what the GET of that name does. */
+export const LookStep = Type.Union([
   Type.Object({ op: Type.Literal("stat"), path: Path }),
-  Type.Object({ op: Type.Literal("read"), path: Path, maxBytes: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  Type.Object({
+    op: Type.Literal("read"),
+    path: Path,
+    offset: Type.Optional(Type.Integer({ minimum: 0 })),
+    maxBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+  Type.Object({
+    op: Type.Literal("view"),
+    path: Path,
+    offset: Type.Optional(LineNumber),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+  }),
+  Type.Object({ op: Type.Literal("list"), path: Path }),
+]);
+export type LookStep = Static<typeof LookStep>;
+
+/**
+ * One step of POST /file/batch, done in order; a failed step is reported and does not stop the others unless `stop`.
+ * An answer holds about 16 MiB: what comes behind that is not done and reported as `deferred`, to be sent again.
+ */
+export const BatchStep = Type.Union([
+  ...LookStep.anyOf,
   Type.Object({
     op: Type.Literal("write"),
     path: Path,
@@ -164,6 +187,11 @@ export const BatchRequest = Type.Object(
     steps: Type.Array(BatchStep, { minItems: 1, maxItems: 1000 }),
     /** Stop at the first failed step; the later ones are reported as `aborted`. */
     stop: Type.Optional(Type.Boolean()),
+    /**
+     * Steps of several callers that only look: one that must ask fails by itself with `permission_required`, as does one whose
+     * answer would fill the batch (`answer_too_large`); the others are done.
+     */
+    each: Type.Optional(Type.Boolean()),
     onAsk: Type.Optional(OnAsk),
     /** Answered asks whose `once` this batch uses. */
     permissionIDs: Type.Optional(Type.Array(PermissionID, { maxItems: 64 })),
@@ -183,9 +211,16 @@ export const BatchResult = Type.Object({
     }),
   ),
   stat: Type.Optional(FileStat),
-  /** read */
+  /** read: the bytes, the canonical path, the size of the whole file, its tag. */
   base64: Type.Optional(Type.String()),
+  path: Type.Optional(Type.String()),
+  size: Type.Optional(Type.Integer()),
   tag: Type.Optional(Type.String()),
+  /** view; `content` is left out where it is the lines joined by newlines and `ending`. */
+  view: Type.Optional(FileView),
+  ending: Type.Optional(Type.Union([Type.Literal(""), Type.Literal("\n")])),
+  /** list */
+  nodes: Type.Optional(Type.Array(FileNode)),
   written: Type.Optional(FileWritten),
 });
 export type BatchResult = Static<typeof BatchResult>;

@@ -94,7 +94,9 @@ export class FileRequests {
   }
 
   batch(body: BatchRequest, asking: Pick<Asking, "workspace" | "signal">): Promise<BatchAnswer> {
-    return this.#client.json(BatchAnswer, { method: "POST", path: "/file/batch", body, ...common(asking) });
+    // With `each` nothing is changed, so that it may be sent again when the stream breaks.
+    const idempotent = body.each === true;
+    return this.#client.json(BatchAnswer, { method: "POST", path: "/file/batch", body, idempotent, ...common(asking) });
   }
 
   find(

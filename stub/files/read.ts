@@ -17,10 +17,12 @@ export interface FileBytes {
   tag: string;
 }
 
+/** `most`: more than this throws `answer_too_large`, before it is read where that can be known. */
 export async function readFile(
   context: FileContext,
   path: string,
   range: { offset?: number | undefined; length?: number | undefined } = {},
+  most = READ_LIMIT,
 ): Promise<FileBytes> {
   await using file = await openToRead(context, path, `read ${path}`);
   if (file.kind === "directory") throw new RemoteError("EISDIR", `is a directory: ${path}`);
@@ -28,6 +30,7 @@ export async function readFile(
     const { tag, size, content } = await readTag(file.handle);
     const offset = Math.min(range.offset ?? 0, size);
     const length = Math.min(range.length ?? size, size - offset);
+    if (length > most && most < READ_LIMIT) throw new RemoteError("answer_too_large", `${length} bytes: ${path}`);
     if (content !== undefined) return { path: file.real, data: content.subarray(offset, offset + length), size, tag };
     if (length > READ_LIMIT) {
       throw new RemoteError("EFBIG", `${length} bytes in one answer are too many: ${path}`, {

@@ -47,7 +47,7 @@ export async function runBatch(
           results[index] = { ok: false, error: replied };
           if (stop) break;
         }
-      } else if (stop && result.error.code === "aborted" && again.length > 0) {
+      } else if (result.error.code === "deferred" || (stop && result.error.code === "aborted" && again.length > 0)) {
         again.push(index);
       }
     }

@@ -1,4 +1,5 @@
 // A session on a host through its stub. Lazy: nothing connects before the first call.
+import { setMaxListeners } from "node:events";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { FileView } from "../../../protocol/file.js";
 import { newID } from "../../../protocol/ids.js";
@@ -27,6 +28,9 @@ import type {
 import { withAsks } from "./asking.js";
 import { runBatch } from "./batch.js";
 import { runCommand } from "./command.js";
+import { defined } from "./defined.js";
+import { LookGatherer } from "./gather.js";
+import { Looks } from "./looks.js";
 import { applySetting, type HostSetting } from "./setting.js";
 import { SessionWorkspace } from "./workspace.js";
 
@@ -40,6 +44,7 @@ export interface OpenedHost extends HostSetting {
 interface Opened {
   client: StubClient;
   files: FileRequests;
+  looks: Looks;
   workspace: SessionWorkspace;
   setting: HostSetting;
   progress: Disposable | undefined;
@@ -65,6 +70,8 @@ export class SshRunnerSession implements RunnerSession {
 
   constructor(parts: SshSessionParts) {
     this.#parts = parts;
+    // Every call under way listens; hundreds at once are no leak.
+    setMaxListeners(0, this.#closed.signal);
     this.capabilities = parts.capabilities;
     this.state = { providerID: parts.providerID, destination: parts.destination };
   }
@@ -126,7 +133,7 @@ export class SshRunnerSession implements RunnerSession {
     options: OperationOptions & { offset?: number; length?: number } = {},
   ): Promise<ReadFileResult> {
     const { offset, length } = options;
-    return this.#file(options, (files, asking) => files.read(path, { offset, length }, asking));
+    return this.#look(options, (looks, asking) => looks.read(path, { offset, length }, asking));
   }
 
   writeFile(path: string, data: Uint8Array, options: WriteFileOptions = {}): Promise<WrittenFile> {
@@ -134,11 +141,11 @@ export class SshRunnerSession implements RunnerSession {
   }
 
   stat(path: string, options: OperationOptions = {}): Promise<RunnerStat> {
-    return this.#file(options, (files, asking) => files.stat(path, asking));
+    return this.#look(options, (looks, asking) => looks.stat(path, asking));
   }
 
   async readdir(path: string, options: OperationOptions = {}): Promise<RunnerEntry[]> {
-    const nodes = await this.#file(options, (files, asking) => files.list(path, asking));
+    const nodes = await this.#look(options, (looks, asking) => looks.list(path, asking));
     return nodes.map(({ name, absolute, type, ignored }) => ({ name, path: absolute, type, ignored }));
   }
 
@@ -172,7 +179,7 @@ export class SshRunnerSession implements RunnerSession {
 
   view(path: string, options: OperationOptions & { offset?: number; limit?: number } = {}): Promise<FileView> {
     const { offset, limit } = options;
-    return this.#file(options, (files, asking) => files.view(path, { offset, limit }, asking));
+    return this.#look(options, (looks, asking) => looks.view(path, { offset, limit }, asking));
   }
 
   glob(pattern: string, options: OperationOptions & { path?: string; limit?: number } = {}): Promise<GlobAnswer> {
@@ -217,6 +224,12 @@ export class SshRunnerSession implements RunnerSession {
     this.#opened?.progress?.[Symbol.dispose]();
   }
 
+  /** What only looks: calls of the same moment share a request. */
+  async #look<T>(options: OperationOptions, work: (looks: Looks, asking: Asking) => Promise<T>): Promise<T> {
+    const { looks } = await this.#open();
+    return await this.#file(options, (_, asking) => work(looks, asking));
+  }
+
   async #file<T>(options: OperationOptions, work: (files: FileRequests, asking: Asking) => Promise<T>): Promise<T> {
     const { client, files, workspace } = await this.#open();
     const signal = this.#signal(options.signal);
@@ -249,10 +262,17 @@ export class SshRunnerSession implements RunnerSession {
     const { destination, options, open } = this.#parts;
     const { client, env, init, readRoots } = await open();
     const all = [...(destination.readRoots ?? []), ...readRoots];
+    const workspace = new SessionWorkspace(client, { ...destination, readRoots: [...new Set(all)] });
+    const files = new FileRequests(client);
+    const gatherer = new LookGatherer(async (body, signal) => {
+      const asking = { workspace: workspace.id, signal };
+      return (await workspace.within(() => files.batch(body, asking))).results;
+    });
     this.#opened = {
       client,
-      files: new FileRequests(client),
-      workspace: new SessionWorkspace(client, { ...destination, readRoots: [...new Set(all)] }),
+      files,
+      looks: new Looks(files, gatherer),
+      workspace,
       setting: { env, init },
       progress: options.onProgress === undefined ? undefined : client.link.onProgress(options.onProgress),
     };
@@ -262,9 +282,4 @@ export class SshRunnerSession implements RunnerSession {
 
 function unsupported(what: string): Promise<never> {
   return Promise.reject(new RemoteError("unsupported", `${what} are not built yet`));
-}
-
-/** Only what is there: the stub refuses unknown and undefined fields alike. */
-function defined<T extends Record<string, unknown>>(fields: T): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
