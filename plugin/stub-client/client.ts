@@ -17,6 +17,7 @@ import { exchange, type Flow, type HttpHead, type HttpRequest, type Receiver } f
 import { httpStream } from "./http-stream.js";
 import { hasShape } from "./shape.js";
 import { StreamPool } from "./stream-pool.js";
+import { unzip } from "./unzip.js";
 
 export interface StubRequest {
   method: HttpRequest["method"];
@@ -146,7 +147,8 @@ export class StubClient {
         chunks.push(chunk);
       },
     });
-    return { ...head, body: chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks) };
+    const body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+    return { ...head, body: head.headers["content-encoding"] === "gzip" ? await unzip(body) : body };
   }
 
   /** The answer as it comes. Rejects when the stream breaks: whoever reads a stream knows where to resume it. */

@@ -96,7 +96,9 @@ export class FileRequests {
   batch(body: BatchRequest, asking: Pick<Asking, "workspace" | "signal">): Promise<BatchAnswer> {
     // With `each` nothing is changed, so that it may be sent again when the stream breaks.
     const idempotent = body.each === true;
-    return this.#client.json(BatchAnswer, { method: "POST", path: "/file/batch", body, idempotent, ...common(asking) });
+    const headers = { "accept-encoding": "gzip" };
+    const request = { method: "POST" as const, path: "/file/batch", headers, body, idempotent, ...common(asking) };
+    return this.#client.json(BatchAnswer, request);
   }
 
   find(

@@ -6,6 +6,7 @@ const LINE_SUFFIX = `... (line truncated to ${LINE_CHARACTERS} chars)`;
 const LINE_BYTES = LINE_CHARACTERS * 4;
 const SHOWN_BYTES = 50 * 1024;
 const NEWLINE = 10;
+const RETURN = 13;
 
 export interface LineWindow {
   lines: string[];
@@ -35,15 +36,19 @@ export class LineReader {
     for (;;) {
       const at = chunk.indexOf(NEWLINE, from);
       if (at < 0) break;
-      this.#keep(chunk.subarray(from, at));
-      this.#endLine();
+      // Nearly every line is whole in its chunk: nothing has to be kept of it.
+      if (this.#partLength === 0 && at - from <= LINE_BYTES) this.#endLine(chunk, from, at);
+      else {
+        this.#keep(chunk.subarray(from, at));
+        this.#endPart();
+      }
       from = at + 1;
     }
     if (from < chunk.length) this.#keep(chunk.subarray(from));
   }
 
   result(): LineWindow {
-    if (this.#partLength > 0) this.#endLine();
+    if (this.#partLength > 0) this.#endPart();
     return { lines: this.#lines, totalLines: this.#number - 1, truncated: this.#truncated };
   }
 
@@ -53,22 +58,21 @@ export class LineReader {
     this.#partLength += bytes.length;
   }
 
-  #endLine(): void {
-    if (this.#wanted()) this.#show(this.#lineText());
-    else if (this.#truncated === null && this.#number >= this.#first) this.#truncated = "lines";
-    this.#number += 1;
+  #endPart(): void {
+    const kept = this.#part.length === 1 ? (this.#part[0] as Buffer) : Buffer.concat(this.#part);
+    this.#endLine(kept, 0, kept.length, this.#partLength > LINE_BYTES);
     this.#part = [];
     this.#partLength = 0;
   }
 
-  #wanted(): boolean {
-    return this.#number >= this.#first && this.#truncated === null && this.#lines.length < this.#limit;
+  #endLine(bytes: Buffer, from: number, to: number, cut = false): void {
+    if (this.#wanted()) this.#show(lineText(bytes, from, to, cut));
+    else if (this.#truncated === null && this.#number >= this.#first) this.#truncated = "lines";
+    this.#number += 1;
   }
 
-  #lineText(): string {
-    let text = Buffer.concat(this.#part).toString("utf8");
-    if (this.#partLength <= LINE_BYTES && text.endsWith("\r")) text = text.slice(0, -1);
-    return text.length > LINE_CHARACTERS ? text.slice(0, LINE_CHARACTERS) + LINE_SUFFIX : text;
+  #wanted(): boolean {
+    return this.#number >= this.#first && this.#truncated === null && this.#lines.length < this.#limit;
   }
 
   #show(line: string): void {
@@ -80,4 +84,11 @@ export class LineReader {
     this.#lines.push(line);
     this.#bytes += size;
   }
+}
+
+/** `cut`: what is here is only the beginning of the line. */
+function lineText(bytes: Buffer, from: number, to: number, cut: boolean): string {
+  const end = !cut && to > from && bytes[to - 1] === RETURN ? to - 1 : to;
+  const text = bytes.toString("utf8", from, end);
+  return text.length > LINE_CHARACTERS ? text.slice(0, LINE_CHARACTERS) + LINE_SUFFIX : text;
 }

@@ -17,7 +17,7 @@ export function tagOfStat({ dev, ino, size, mtimeNs }: BigIntStats): string {
 export async function readTag(handle: FileHandle): Promise<{ tag: string; size: number; content?: Buffer }> {
   const stat = await handle.stat({ bigint: true });
   if (stat.size > BigInt(HASHED_BYTES)) return { tag: tagOfStat(stat), size: Number(stat.size) };
-  const content = await readUpTo(handle, HASHED_BYTES + 1);
+  const content = await readUpTo(handle, Number(stat.size), HASHED_BYTES + 1);
   if (content.length > HASHED_BYTES) {
     const grown = await handle.stat({ bigint: true });
     return { tag: tagOfStat(grown), size: Number(grown.size) };
@@ -25,9 +25,8 @@ export async function readTag(handle: FileHandle): Promise<{ tag: string; size: 
   return { tag: tagOfContent(content), size: content.length, content };
 }
 
-/** From the start; a file that grows meanwhile is cut at `limit`. */
-async function readUpTo(handle: FileHandle, limit: number): Promise<Buffer> {
-  const { size } = await handle.stat();
+/** From the start; a file that grows meanwhile is cut at `limit`, one that shrinks is what is left. */
+async function readUpTo(handle: FileHandle, size: number, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   while (length < limit) {

@@ -21,6 +21,7 @@ import { statFile } from "../files/read.js";
 import { remove } from "../files/remove.js";
 import { view } from "../files/view.js";
 import type { Services } from "../services.js";
+import { compressLarge } from "./compress.js";
 import { fileContext, workspaceOf } from "./file-context.js";
 import type { TypedApp } from "./typed.js";
 
@@ -78,7 +79,11 @@ export function fileRoutes(app: TypedApp, services: Services): void {
 
   app.post(
     "/file/batch",
-    { bodyLimit: BATCH_BODY_LIMIT, schema: { body: BatchRequest, response: { 200: BatchAnswer } } },
+    {
+      bodyLimit: BATCH_BODY_LIMIT,
+      onSend: compressLarge,
+      schema: { body: BatchRequest, response: { 200: BatchAnswer } },
+    },
     async (request) => {
       const context = fileContext(services, workspaceOf(request, services), request.body, request);
       return { results: await runBatch(context, request.body) };
