@@ -57,7 +57,12 @@ export async function farFiles(host: BenchHost, report: Report, name: string): P
       limit: 6,
       note: `${read.toFixed(0)} ms`,
     });
-    report.add({ name: "one file alone : a round trip", value: one / FAR_RTT_MS, unit: "x", note: `${one.toFixed(0)} ms` });
+    report.add({
+      name: "one file alone : a round trip",
+      value: one / FAR_RTT_MS,
+      unit: "x",
+      note: `${one.toFixed(0)} ms`,
+    });
     report.add({
       name: `ours : ssh host cat over a ControlMaster, ${SSH_AT_ONCE} at once`,
       value: view / cat,
