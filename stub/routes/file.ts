@@ -14,6 +14,7 @@ import {
   FileViewQuery,
 } from "../../protocol/file.js";
 import { PermissionID } from "../../protocol/ids.js";
+import { compressLarge } from "../compress.js";
 import { runBatch } from "../files/batch.js";
 import { list } from "../files/list.js";
 import { mkdir, move } from "../files/move.js";
@@ -21,7 +22,6 @@ import { statFile } from "../files/read.js";
 import { remove } from "../files/remove.js";
 import { view } from "../files/view.js";
 import type { Services } from "../services.js";
-import { compressLarge } from "./compress.js";
 import { fileContext, workspaceOf } from "./file-context.js";
 import type { TypedApp } from "./typed.js";
 
