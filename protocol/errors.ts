@@ -28,6 +28,7 @@ export const ERRORS = {
   permission_replied: { status: 409, hint: "an ask is answered once; ask again by repeating the request" },
   command_conflict: { status: 409, hint: "this commandID belongs to another command; use a new one" },
   conflict: { status: 409, hint: "the file changed since it was read; read it again" },
+  state_newer: { status: 409, hint: "update the plugin: a newer stub wrote this" },
   unsupported: { status: 501, hint: "not built yet" },
   // who may ask
   unauthorized: { status: 401, hint: "the token is in run/stub.token of the host's install root" },

@@ -14,6 +14,18 @@ export const Enforcement = Type.Object({
 });
 export type Enforcement = Static<typeof Enforcement>;
 
+/** What is not as it should be, and does not stop the stub. */
+export const Problem = Type.Object({
+  /**
+   * `state_set_aside`: a state file could not be read and lies beside under another name. `state_newer`: a newer stub wrote it,
+   * it was left alone. `disk_low`, `inodes_low`. `login_environment`: commands do not get what a login gives.
+   */
+  code: Type.String(),
+  message: Type.String(),
+  path: Type.Optional(Type.String()),
+});
+export type Problem = Static<typeof Problem>;
+
 export const Health = Type.Object({
   healthy: Type.Literal(true),
   ok: Type.Literal(true),
@@ -31,5 +43,7 @@ export const Health = Type.Object({
     startedAt: Type.Integer(),
     instanceID: Type.String(),
   }),
+  /** Empty where all is well; missing in answers of older stubs. */
+  problems: Type.Optional(Type.Array(Problem)),
 });
 export type Health = Static<typeof Health>;

@@ -19,6 +19,7 @@ import { acquireLock } from "./instance-lock.js";
 import { openDoors } from "./listen.js";
 import { openLog } from "./log.js";
 import { probe } from "./probe.js";
+import { Problems } from "./problems.js";
 import { processName } from "./process-name.js";
 import { createServices } from "./services.js";
 import { socketPath } from "./socket-path.js";
@@ -75,6 +76,7 @@ async function run(
     installRoot: await realpath(flags.installRoot),
     stub: { pid: process.pid, startedAt: Date.now(), instanceID, version: PACKAGE_VERSION },
   };
+  const problems = new Problems();
   const services = await createServices({
     host,
     token,
@@ -90,8 +92,10 @@ async function run(
         login: { shell: env.SHELL || "/bin/sh", base: user },
         events,
         log,
+        onLoginProblem: (message) => problems.add({ code: "login_environment", message }),
       }),
     log,
+    problems,
   });
   const app = await buildApp({ services, logger: log });
   const doors = await openDoors(app, flags.listen, await chooseSocket(flags, env));

@@ -14,10 +14,12 @@ import { denyWhenAbsent } from "./permission/absence.js";
 import { Approvals, KeptApprovals } from "./permission/approvals.js";
 import { Asks } from "./permission/asks.js";
 import { Gate } from "./permission/gate.js";
+import type { Problems } from "./problems.js";
 import { Search } from "./search/search.js";
 import { KeptSession, Sessions } from "./sessions.js";
 import { Shell } from "./shell/shell.js";
 import { AuditLog } from "./state/audit.js";
+import { roomProblems } from "./state/room.js";
 import { JsonStore, type StoreLog } from "./state/store.js";
 import { KeptWorkspace, Workspaces } from "./workspaces.js";
 
@@ -38,6 +40,8 @@ export interface ServicesOptions {
   /** Makes the service that runs commands; told where its events go. */
   commands(events: CommandEvents): CommandService;
   log: StoreLog;
+  /** Filled by the parts that find something; `commands` may have put something in, too. */
+  problems: Problems;
   heartbeatMs?: number | undefined;
   /** Milliseconds without any client after which pending asks are denied. */
   askTimeoutMs?: number | undefined;
@@ -50,6 +54,7 @@ export interface Presence {
 
 export interface Services extends AsyncDisposable {
   host: HostFacts;
+  problems: Problems;
   presence: Presence;
   bearer: Bearer;
   approvers: Approvers;
@@ -71,15 +76,16 @@ export interface Services extends AsyncDisposable {
 
 /** Reads the state directory (made if missing). Throws what reading and making files throw. */
 export async function createServices(options: ServicesOptions): Promise<Services> {
-  const { host, stateDirectory, log } = options;
+  const { host, stateDirectory, log, problems } = options;
   for (const directory of [stateDirectory, options.approversDirectory, options.tmpDirectory]) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   }
   const kept = {
-    workspaces: await JsonStore.open(join(stateDirectory, "workspaces"), KeptWorkspace, log),
-    sessions: await JsonStore.open(join(stateDirectory, "sessions"), KeptSession, log),
-    approvals: await JsonStore.open(join(stateDirectory, "approvals"), KeptApprovals, log),
+    workspaces: await JsonStore.open(join(stateDirectory, "workspaces"), KeptWorkspace, options),
+    sessions: await JsonStore.open(join(stateDirectory, "sessions"), KeptSession, options),
+    approvals: await JsonStore.open(join(stateDirectory, "approvals"), KeptApprovals, options),
   };
+  problems.watch(() => roomProblems(stateDirectory));
   const audit = new AuditLog(options.auditFile);
   const bus = new EventBus();
   const presence: Presence = { connections: 0 };
@@ -93,7 +99,10 @@ export async function createServices(options: ServicesOptions): Promise<Services
     asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
     await endCommands(commands, id, log);
   });
-  await dropOrphans(workspaces, kept.sessions, kept.approvals, log);
+  await dropOrphans(kept, log);
+  void endOrphans(kept, commands).catch((error: unknown) =>
+    log.warn({ err: error }, "commands without a workspace go on"),
+  );
   await dropTemporary(options.tmpDirectory, commands);
   const admission = new Admission({ sessions, approvals, gate, host, tmpDirectory: options.tmpDirectory });
   commands.admittedBy(admission);
@@ -106,6 +115,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   };
   return {
     host,
+    problems,
     presence,
     bearer: new Bearer(options.token),
     approvers: new Approvers({ directory: options.approversDirectory, instanceID: host.stub.instanceID }),
@@ -148,25 +158,34 @@ async function endCommands(commands: CommandService, workspaceID: string, log: S
     log.warn({ workspaceID }, "commands of a deleted workspace were cancelled and are not confirmed dead yet");
 }
 
-/** What a kill in the middle of a delete left behind. */
-async function dropOrphans(
-  workspaces: Workspaces,
-  sessions: JsonStore<typeof KeptSession>,
-  approvals: JsonStore<typeof KeptApprovals>,
-  log: StoreLog,
-): Promise<void> {
+interface KeptState {
+  workspaces: JsonStore<typeof KeptWorkspace>;
+  sessions: JsonStore<typeof KeptSession>;
+  approvals: JsonStore<typeof KeptApprovals>;
+}
+
+/** What a kill in the middle of a delete left behind; but what belongs to a workspace that cannot be read is not thrown away. */
+async function dropOrphans({ workspaces, sessions, approvals }: KeptState, log: StoreLog): Promise<void> {
   const orphaned = { sessions: 0, approvals: 0 };
-  for (const { id, workspaceID } of sessions.values()) {
-    if (workspaces.find(workspaceID) !== undefined) continue;
-    await sessions.delete(id);
-    orphaned.sessions += 1;
+  const drop = async (store: KeptState["sessions" | "approvals"], id: string, workspaceID: string) => {
+    if (workspaces.get(workspaceID) !== undefined || workspaces.isNewer(workspaceID)) return 0;
+    if (workspaces.wasSetAside(workspaceID)) await store.setAside(id, `its workspace ${workspaceID} was set aside`);
+    else await store.delete(id);
+    return 1;
+  };
+  for (const { id, workspaceID } of sessions.values()) orphaned.sessions += await drop(sessions, id, workspaceID);
+  for (const id of approvals.ids()) orphaned.approvals += await drop(approvals, id, id);
+  if (orphaned.sessions + orphaned.approvals > 0) log.warn(orphaned, "state without its workspace is out of use");
+}
+
+/** Commands that went on while their workspace was deleted, where a kill came in between. */
+async function endOrphans({ workspaces }: KeptState, commands: CommandService): Promise<void> {
+  await commands.adopted;
+  for (const command of commands.list()) {
+    const { workspaceID } = command.record();
+    const isKnown = workspaces.get(workspaceID) !== undefined || workspaces.isNewer(workspaceID);
+    if (!isKnown && !workspaces.wasSetAside(workspaceID) && !command.isSettled) command.cancel("abort");
   }
-  for (const id of approvals.ids()) {
-    if (workspaces.find(id) !== undefined) continue;
-    await approvals.delete(id);
-    orphaned.approvals += 1;
-  }
-  if (orphaned.sessions + orphaned.approvals > 0) log.warn(orphaned, "state of deleted workspaces was dropped");
 }
 
 /** Temporary directories of commands that are no more. */

@@ -53,7 +53,8 @@ export class Sessions {
   async create(request: SessionCreate, approver: string | null): Promise<SessionInfo> {
     const workspace = this.#options.workspaces.get(request.workspaceID, approver);
     const id = request.id ?? newID("ses");
-    if (this.#options.store.get(id) !== undefined || this.#creating.has(id)) {
+    const { store } = this.#options;
+    if (store.get(id) !== undefined || store.isNewer(id) || this.#creating.has(id)) {
       throw new RemoteError("session_exists", `there is a session ${id} already`);
     }
     return this.#save(id, workspace, request.title);

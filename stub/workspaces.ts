@@ -84,7 +84,7 @@ export class Workspaces {
     if (named && approver === null) throw new RemoteError("approver_required", "naming a directory approves it");
     const id = request.id ?? newID("wrk");
     const { store, approvals, audit } = this.#options;
-    if (store.get(id) !== undefined || this.#creating.has(id)) {
+    if (store.get(id) !== undefined || store.isNewer(id) || this.#creating.has(id)) {
       throw new RemoteError("workspace_exists", `there is a workspace ${id} already`);
     }
     this.#creating.add(id);

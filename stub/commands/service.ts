@@ -38,6 +38,8 @@ export interface CommandServiceOptions {
   login: Omit<LoginOptions, "helper">;
   events: CommandEvents;
   log: CommandLog;
+  /** The login environment could not be read as usual: commands get a plainer one. */
+  onLoginProblem?: (problem: string) => void;
   /** From SIGTERM to SIGKILL. Default 2000. */
   graceMs?: number;
   /** Ended commands that are kept in memory; the rest is read from disk when asked for. Default 200. */
@@ -87,8 +89,9 @@ export class HostCommandService implements CommandService, CommandOwner {
     this.#login.then((login) => {
       this.#environment = new HostEnvironment(login);
       const { source, problem } = login;
-      if (problem !== undefined)
-        options.log.warn({ source, problem }, "the login environment could not be read as usual");
+      if (problem === undefined) return;
+      options.log.warn({ source, problem }, "the login environment could not be read as usual");
+      options.onLoginProblem?.(problem);
     });
     this.adopted = this.#adopt().catch((error: unknown) => {
       options.log.error({ err: error }, "the commands of an earlier stub could not be read");

@@ -5,7 +5,7 @@ import { ENFORCEMENT } from "../host.js";
 import type { Services } from "../services.js";
 import type { TypedApp } from "./typed.js";
 
-export function healthRoutes(app: TypedApp, { host }: Pick<Services, "host">): void {
+export function healthRoutes(app: TypedApp, { host, problems }: Pick<Services, "host" | "problems">): void {
   app.get("/global/health", { schema: { response: { 200: Health } } }, async () => {
     const { hostname, platform, arch, stub } = host;
     const { pid, startedAt, instanceID, version } = stub;
@@ -20,6 +20,7 @@ export function healthRoutes(app: TypedApp, { host }: Pick<Services, "host">): v
       enforcement: ENFORCEMENT,
       lease: null,
       stub: { pid, startedAt, instanceID },
+      problems: await problems.list(),
     };
   });
 }

@@ -3,9 +3,14 @@ import { randomBytes } from "node:crypto";
 import { open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
+/** Names of files that a kill in the middle of `writeAtomic` leaves behind; nobody reads them. */
+export const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
+
 /** Replaces `path` by `data` with mode 0600. Throws node's errors; on failure the old file is as it was and nothing is left behind. */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
   const directory = dirname(path);
+  // Opened first: where that fails, nothing has happened yet.
+  await using parent = await open(directory, "r");
   const temporary = join(directory, `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     const file = await open(temporary, "wx", 0o600);
@@ -20,22 +25,14 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
     await unlink(temporary).catch(ignoreMissing);
     throw error;
   }
-  await syncDirectory(directory);
+  await parent.sync();
 }
 
 /** Removes a file for good; a missing one is no error. */
 export async function removeDurably(path: string): Promise<void> {
+  await using parent = await open(dirname(path), "r");
   await unlink(path).catch(ignoreMissing);
-  await syncDirectory(dirname(path));
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await parent.sync();
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

@@ -1,7 +1,7 @@
 // Who ran and approved what: one JSON line per event, appended before the thing happens, 0600, rotated at 5 MB.
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { codeOf } from "../../protocol/errors.js";
+import { codeOf, fromSystem } from "../../protocol/errors.js";
 
 const ROTATE_BYTES = 5 * 1024 * 1024;
 
@@ -29,6 +29,8 @@ export class AuditLog {
   readonly #path: string;
   #descriptor: number;
   #size: number;
+  /** The last line could not be written whole: the next one begins on a line of its own. */
+  #torn = false;
 
   /** Throws node's errors when the file cannot be opened. */
   constructor(path: string) {
@@ -37,12 +39,16 @@ export class AuditLog {
     this.#size = fstatSync(this.#descriptor).size;
   }
 
-  /** Synchronous (about 10 us), so that a line is there before the command is. Throws when it cannot be written. */
+  /** Synchronous (about 10 us), so that a line is there before the command is. Throws a coded error when it cannot be written. */
   write(line: AuditLine): void {
-    const bytes = Buffer.from(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
-    if (this.#size > 0 && this.#size + bytes.length > ROTATE_BYTES) this.#rotate();
-    writeSync(this.#descriptor, bytes);
-    this.#size += bytes.length;
+    const text = `${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`;
+    const bytes = Buffer.from(this.#torn ? `\n${text}` : text);
+    try {
+      if (this.#size > 0 && this.#size + bytes.length > ROTATE_BYTES) this.#rotate();
+      this.#append(bytes);
+    } catch (error) {
+      throw fromSystem(error, `could not write ${this.#path}: ${codeOf(error)}`);
+    }
   }
 
   /** The last `limit` lines, oldest first; the file before the rotation is read where this one has fewer. */
@@ -56,6 +62,16 @@ export class AuditLog {
     if (this.#descriptor < 0) return;
     closeSync(this.#descriptor);
     this.#descriptor = -1;
+  }
+
+  /** A disk that fills up takes a part of it, and the rest fails. */
+  #append(bytes: Buffer): void {
+    for (let written = 0; written < bytes.length; ) {
+      const count = writeSync(this.#descriptor, bytes, written);
+      written += count;
+      this.#size += count;
+      this.#torn = written < bytes.length;
+    }
   }
 
   #rotate(): void {

@@ -1,38 +1,56 @@
-// Things that survive a restart: one JSON file per id, with a schema version. Memory never holds what could not be saved.
-import { mkdir, readdir, readFile, rename } from "node:fs/promises";
+// Things that survive a restart: one JSON file per id, with a schema version. Memory never holds what could not be saved, and
+// no file is destroyed because this stub cannot read it: what is damaged is set aside, what a newer stub wrote stays in its place.
+import { mkdir, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Static, TSchema } from "typebox";
 import { Check } from "typebox/value";
-import { fromSystem } from "../../protocol/errors.js";
-import { removeDurably, writeAtomic } from "./atomic.js";
+import { codeOf, fromSystem, RemoteError } from "../../protocol/errors.js";
+import type { Problems } from "../problems.js";
+import { removeDurably, TEMPORARY, writeAtomic } from "./atomic.js";
 
 const VERSION = 1;
+const SUFFIX = ".json";
+/** `<id>.json.bad-<milliseconds>` */
+const ASIDE = /^(.+)\.json\.bad-\d+$/;
+/** The host's trouble, not the file's. */
+const NOT_THE_FILE = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 export interface StoreLog {
   warn(fields: object, message: string): void;
+}
+
+export interface StoreContext {
+  log: StoreLog;
+  problems: Pick<Problems, "add">;
 }
 
 /** Ids must have passed their pattern (protocol/ids.ts): they name files. */
 export class JsonStore<T extends TSchema> {
   readonly #directory: string;
   readonly #schema: T;
-  readonly #log: StoreLog;
+  readonly #context: StoreContext;
   readonly #values = new Map<string, Static<T>>();
+  /** Written by a newer stub. */
+  readonly #newer = new Set<string>();
+  /** Something of theirs was set aside, now or by an earlier stub. */
+  readonly #aside = new Set<string>();
   /** Writes of one id happen one after the other. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  private constructor(directory: string, schema: T, log: StoreLog) {
+  private constructor(directory: string, schema: T, context: StoreContext) {
     this.#directory = directory;
     this.#schema = schema;
-    this.#log = log;
+    this.#context = context;
   }
 
-  /** Reads everything below `directory` (made 0700 if missing). What does not parse is renamed `*.bad-TIME` and reported. */
-  static async open<T extends TSchema>(directory: string, schema: T, log: StoreLog): Promise<JsonStore<T>> {
+  /** Reads everything below `directory` (made 0700 if missing). */
+  static async open<T extends TSchema>(directory: string, schema: T, context: StoreContext): Promise<JsonStore<T>> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const store = new JsonStore(directory, schema, log);
+    const store = new JsonStore(directory, schema, context);
     for (const name of await readdir(directory)) {
-      if (name.endsWith(".json") && !name.startsWith(".")) await store.#load(name);
+      if (name.endsWith(SUFFIX) && !name.startsWith(".")) await store.#load(name.slice(0, -SUFFIX.length));
+      else if (TEMPORARY.test(name)) await store.#sweep(name);
+      else store.#seeAside(name);
     }
     return store;
   }
@@ -47,6 +65,16 @@ export class JsonStore<T extends TSchema> {
 
   ids(): string[] {
     return [...this.#values.keys()];
+  }
+
+  /** There is a file of this id that only a newer stub understands: it cannot be got, set or deleted. */
+  isNewer(id: string): boolean {
+    return this.#newer.has(id);
+  }
+
+  /** A file of this id was set aside: what depends on it is not to be thrown away. */
+  wasSetAside(id: string): boolean {
+    return this.#aside.has(id);
   }
 
   /** Saves first, then shows it: when the save fails, memory and file are as they were. */
@@ -69,7 +97,25 @@ export class JsonStore<T extends TSchema> {
     });
   }
 
+  /** Takes it out of use without destroying it. */
+  setAside(id: string, why: string): Promise<void> {
+    return this.#serialise(id, async () => {
+      const path = this.#path(id);
+      const aside = `${path}.bad-${Date.now()}`;
+      await rename(path, aside).catch((error: unknown) => {
+        throw fromSystem(error, `could not set ${path} aside: ${reason(error)}`);
+      });
+      this.#values.delete(id);
+      this.#aside.add(id);
+      this.#context.log.warn({ path, aside, why }, "a state file was set aside");
+      this.#context.problems.add({ code: "state_set_aside", message: why, path: aside });
+    });
+  }
+
   async #serialise(id: string, work: () => Promise<void>): Promise<void> {
+    if (this.#newer.has(id)) {
+      throw new RemoteError("state_newer", `${this.#path(id)} was written by a newer stub`);
+    }
     const before = this.#queues.get(id);
     const mine = (before ?? Promise.resolve()).then(work, work);
     this.#queues.set(id, mine);
@@ -80,35 +126,60 @@ export class JsonStore<T extends TSchema> {
     }
   }
 
-  async #load(name: string): Promise<void> {
-    const path = join(this.#directory, name);
-    const text = await readFile(path, "utf8");
-    const value = parse(text, this.#schema);
-    if (value !== undefined) {
-      this.#values.set(name.slice(0, -".json".length), value);
-      return;
+  async #load(id: string): Promise<void> {
+    const found = await this.#read(id);
+    if ("value" in found) this.#values.set(id, found.value);
+    else if (found.wrong !== "newer") await this.setAside(id, found.wrong);
+    else {
+      this.#newer.add(id);
+      const message = "a newer stub wrote this; it stays as it is";
+      this.#context.log.warn({ path: this.#path(id) }, message);
+      this.#context.problems.add({ code: "state_newer", message, path: this.#path(id) });
     }
-    const aside = `${path}.bad-${Date.now()}`;
-    await rename(path, aside);
-    this.#log.warn({ path, aside, bytes: text.length }, "a state file does not parse; it was set aside");
+  }
+
+  async #read(id: string): Promise<{ value: Static<T> } | { wrong: string }> {
+    try {
+      return parse(await readFile(this.#path(id), "utf8"), this.#schema);
+    } catch (error) {
+      if (NOT_THE_FILE.has(codeOf(error) ?? "")) throw error;
+      return { wrong: `it cannot be read: ${codeOf(error) ?? reason(error)}` };
+    }
+  }
+
+  /** What a kill in the middle of a save left. */
+  async #sweep(name: string): Promise<void> {
+    await unlink(join(this.#directory, name)).catch((error: unknown) => {
+      this.#context.log.warn({ err: error, name }, "the rest of an interrupted save stays");
+    });
+  }
+
+  #seeAside(name: string): void {
+    const id = ASIDE.exec(name)?.[1];
+    if (id === undefined) return;
+    this.#aside.add(id);
+    const message = "an earlier stub set this aside; look at it, then remove it";
+    this.#context.problems.add({ code: "state_set_aside", message, path: join(this.#directory, name) });
   }
 
   #path(id: string): string {
-    return join(this.#directory, `${id}.json`);
+    return join(this.#directory, id + SUFFIX);
   }
 }
 
-function parse<T extends TSchema>(text: string, schema: T): Static<T> | undefined {
+function parse<T extends TSchema>(text: string, schema: T): { value: Static<T> } | { wrong: string } {
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return { wrong: `it is no JSON (${text.length} characters)` };
     throw error;
   }
-  if (typeof document !== "object" || document === null) return undefined;
+  if (typeof document !== "object" || document === null) return { wrong: "it is no document of ours" };
   const { version, value } = document as { version?: unknown; value?: unknown };
-  return version === VERSION && Check(schema, value) ? (value as Static<T>) : undefined;
+  if (typeof version === "number" && version > VERSION) return { wrong: "newer" };
+  if (version !== VERSION) return { wrong: "it has no schema version that is known" };
+  return Check(schema, value) ? { value: value as Static<T> } : { wrong: "it does not have its shape" };
 }
 
 function reason(error: unknown): string {

@@ -3,23 +3,10 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmod, copyFile, readdir, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { smallDisk } from "../fixtures/small-disk.js";
 import { canBuild, canMount, reason } from "./fixtures/needs.js";
 import { standIn } from "./fixtures/one-files.js";
 import { outcome, run, scratch, until } from "./fixtures/run.js";
-
-/** A file system of its own in a fresh directory. */
-async function tmpfs(options: string): Promise<AsyncDisposable & { path: string }> {
-  const directory = await scratch();
-  const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", directory.path]);
-  if (status !== 0) throw new Error(`mount: ${stderr}`);
-  return {
-    path: directory.path,
-    [Symbol.asyncDispose]: async () => {
-      spawnSync("umount", ["-l", directory.path]);
-      await directory[Symbol.asyncDispose]();
-    },
-  };
-}
 
 const left = async (root: string) =>
   (await readdir(join(root, "bin")).catch((): string[] => [])).filter((name) => name !== ".lock");
@@ -83,7 +70,7 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
 
   describe.skipIf(!canMount)(`on a file system of its own${reason(canMount, "root that may mount")}`, () => {
     it("a full disk is refused before anything is written", async () => {
-      await using disk = await tmpfs("size=64m");
+      await using disk = await smallDisk("size=64m");
       const result = await run(file, ["--install-root", disk.path]);
       expect(result).toMatchObject({ code: 71, stdout: "" });
       expect(result.stderr).toMatch(/^error no_space: .* MB free, 12\d MB are needed: .*\n$/);
@@ -91,7 +78,7 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
     });
 
     it("a disk that fills up meanwhile ends it, and what was written is removed", async () => {
-      await using disk = await tmpfs("size=140m");
+      await using disk = await smallDisk("size=140m");
       const child = spawn(file, ["--install-root", disk.path], { stdio: ["ignore", "pipe", "pipe"] });
       await until("the unpack has begun", async () => (await left(disk.path))[0]);
       child.kill("SIGSTOP");
@@ -105,7 +92,7 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
     });
 
     it("a disk on which a killed unpack left its bytes has room again for the next", async () => {
-      await using disk = await tmpfs("size=180m");
+      await using disk = await smallDisk("size=180m");
       const child = spawn(file, ["--install-root", disk.path], { stdio: "ignore" });
       await until("most is written", async () => {
         const { blocks, bfree, bsize } = await statfs(disk.path);
@@ -118,7 +105,7 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
     });
 
     it("a file system without free inodes is told from a full one", async () => {
-      await using disk = await tmpfs("size=300m,nr_inodes=8");
+      await using disk = await smallDisk("size=300m,nr_inodes=8");
       const result = await run(file, ["--install-root", disk.path]);
       expect(result).toMatchObject({ code: 72, stdout: "" });
       expect(result.stderr).toMatch(/^error no_inodes: .*\n$/);
@@ -126,12 +113,12 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
     });
 
     it("not even one inode for bin/ is told in the same way", async () => {
-      await using disk = await tmpfs("size=300m,nr_inodes=1");
+      await using disk = await smallDisk("size=300m,nr_inodes=1");
       expect(await run(file, ["--install-root", disk.path])).toMatchObject({ code: 72 });
     });
 
     it("noexec is refused before anything is written, and the message names the way out", async () => {
-      await using disk = await tmpfs("size=300m,noexec");
+      await using disk = await smallDisk("size=300m,noexec");
       const result = await run(file, ["--install-root", disk.path]);
       expect(result).toMatchObject({ code: 74, stdout: "" });
       expect(result.stderr).toMatch(new RegExp(`^error noexec: ${disk.path}/bin .*installRoot.*\n$`));
@@ -139,14 +126,14 @@ describe.skipIf(!canBuild)(`where room is missing${reason(canBuild, "gcc, g++, m
     });
 
     it("a file system that became read-only after the unpack still starts the stub", async () => {
-      await using disk = await tmpfs("size=300m");
+      await using disk = await smallDisk("size=300m");
       expect(await run(file, ["--install-root", disk.path])).toMatchObject({ code: 0 });
       spawnSync("mount", ["-o", "remount,ro", disk.path]);
       expect(await run(file, ["--install-root", disk.path])).toMatchObject({ code: 0, stderr: "" });
     });
 
     it("a file system that is read-only is named", async () => {
-      await using disk = await tmpfs("size=1m,ro");
+      await using disk = await smallDisk("size=1m,ro");
       const result = await run(file, ["--install-root", disk.path]);
       expect(result).toMatchObject({ code: 70 });
       expect(result.stderr).toMatch(/^error install_failed: .*Read-only file system\n$/);

@@ -1,0 +1,107 @@
+// A disk that fills up under a running stub: every request that cannot be kept says so, nothing is pretended, and it goes on.
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newID } from "../../protocol/ids.js";
+import type { Approval } from "../../protocol/workspace.js";
+import { canMount, reason } from "../binary/fixtures/needs.js";
+import { type SmallDisk, smallDisk } from "../fixtures/small-disk.js";
+import { type Workbench, workbench } from "../fixtures/workbench.js";
+
+const BASE = "/experimental/workspace";
+const full = { status: 507, body: { code: "ENOSPC" } };
+
+describe.skipIf(!canMount)(`with a full disk${reason(canMount, "root that may mount")}`, () => {
+  let disk: SmallDisk;
+  let bench: Workbench;
+  beforeAll(async () => {
+    disk = await smallDisk("size=4m");
+    bench = await workbench({ installRoot: join(disk.path, "root") });
+  });
+  afterAll(async () => {
+    await bench.stub.stop();
+    await disk[Symbol.asyncDispose]();
+  });
+
+  const whileFull = async (work: () => Promise<void>) => {
+    await disk.fill();
+    try {
+      await work();
+    } finally {
+      await disk.free();
+    }
+  };
+
+  it("health says that there is little room, before and after", async () => {
+    const { body } = await bench.send<{ problems: object[] }>("/global/health");
+    expect(body.problems).toEqual([expect.objectContaining({ code: "disk_low", path: expect.any(String) })]);
+  });
+
+  it("a workspace is not made: ENOSPC, nothing in memory, and the same request works later (row 37)", async () => {
+    const directory = join(dirname(disk.path), `${disk.path}-home`);
+    await mkdir(directory, { recursive: true });
+    const id = newID("wrk");
+    const create = () => bench.send(BASE, { body: { id, type: "test", directory }, approver: bench.approver });
+    await whileFull(async () => {
+      expect(await create()).toMatchObject(full);
+      expect(await bench.send(`${BASE}/${id}/context`)).toMatchObject({ body: { code: "workspace_unknown" } });
+      expect(await bench.send(`${BASE}/${id}/approval`)).toMatchObject({ body: { code: "workspace_unknown" } });
+    });
+    expect((await create()).status).toBe(200);
+  });
+
+  it("a session is neither made nor renamed (row 37)", async () => {
+    const workspace = await bench.workspace();
+    const old = { id: newID("ses"), workspaceID: workspace.id, title: "old" };
+    await bench.send("/session", { body: old });
+    const next = { ...old, id: newID("ses") };
+    const rename = () => bench.send(`/session/${old.id}`, { method: "PATCH", body: { title: "x".repeat(500) } });
+    await whileFull(async () => {
+      expect(await bench.send("/session", { body: next })).toMatchObject(full);
+      expect(await bench.send(`/session/${next.id}`)).toMatchObject({ body: { code: "session_unknown" } });
+      expect(await rename()).toMatchObject(full);
+      expect((await bench.send(`/session/${old.id}`)).body).toMatchObject({ title: "old" });
+    });
+    expect((await bench.send("/session", { body: next })).status).toBe(200);
+    expect((await rename()).status).toBe(200);
+  });
+
+  it("an approval is not given: the ask stays, nothing is approved, and the same reply works later (row 37)", async () => {
+    const workspace = await bench.workspace();
+    const path = await bench.outside("asked");
+    const stat = () =>
+      bench.send<{ code: string; details: { permissionID: string } }>(`/file/stat?path=${path}&onAsk=fail`, {
+        workspace: workspace.id,
+      });
+    const { permissionID } = (await stat()).body.details;
+    const given = async () => {
+      const { body } = await bench.send<Approval[]>(`${BASE}/${workspace.id}/approval`);
+      return body.filter(({ source }) => source === "reply").length;
+    };
+    await whileFull(async () => {
+      for (const reply of ["always"]) {
+        expect(await bench.reply(permissionID, reply)).toMatchObject(full);
+      }
+      expect((await bench.asks(workspace.id)).map(({ id }) => id)).toEqual([permissionID]);
+      expect([(await stat()).status, await given()]).toEqual([403, 0]);
+    });
+    expect((await bench.reply(permissionID, "always")).status).toBe(200);
+    expect([(await stat()).status, await given()]).toEqual([200, 1]);
+  });
+
+  it("the audit log has whole lines only, those from before and after", async () => {
+    const lines = (await bench.send<string>("/audit?limit=10000")).body.trim().split("\n");
+    expect(lines.filter((line) => line !== "" && !isWhole(line)).length).toBeLessThanOrEqual(3);
+    expect(lines.at(-1)).toContain('"always"');
+  });
+});
+
+function isWhole(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
