@@ -106,7 +106,11 @@ export async function createServices(options: ServicesOptions): Promise<Services
   await dropTemporary(options.tmpDirectory, commands);
   const admission = new Admission({ sessions, approvals, gate, host, tmpDirectory: options.tmpDirectory });
   commands.admittedBy(admission);
-  const eventClients = new EventClients(bus, { heartbeatMs: options.heartbeatMs });
+  const eventClients = new EventClients(bus, {
+    instance: host.stub,
+    approverOf: (id) => workspaces.approverOf(id),
+    heartbeatMs: options.heartbeatMs,
+  });
   const absence = denyWhenAbsent({ asks, connected: () => presence.connections > 0, limitMs: options.askTimeoutMs });
   const drain = () => {
     absence[Symbol.dispose]();

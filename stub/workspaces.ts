@@ -17,6 +17,8 @@ export const KeptWorkspace = Workspace;
 
 /** Owner of a workspace that was created without an approver (and so without a root): any approver may answer its asks. */
 const NOBODY = "0000000000000000";
+/** Deleted workspaces whose approver is remembered. */
+const GONE_LIMIT = 1000;
 
 export interface WorkspacesOptions {
   store: JsonStore<typeof KeptWorkspace>;
@@ -37,6 +39,8 @@ export type OnDelete = (workspace: Workspace) => Promise<void>;
 export class Workspaces {
   readonly #options: WorkspacesOptions;
   readonly #onDelete: OnDelete[] = [];
+  /** Approvers of deleted workspaces, for what is still told of them; the latest. */
+  readonly #gone = new Map<string, string>();
   /** Ids that are being created: a second request for one of them is a conflict, too. */
   readonly #creating = new Set<string>();
 
@@ -57,6 +61,11 @@ export class Workspaces {
 
   find(id: string): Workspace | undefined {
     return this.#options.store.get(id);
+  }
+
+  /** Of a workspace that is, or was until lately. */
+  approverOf(id: string): string | undefined {
+    return this.find(id)?.approver ?? this.#gone.get(id);
   }
 
   /** Throws `workspace_unknown`, and `approver_foreign` where an approver came along that is not the workspace's own. */
@@ -139,6 +148,7 @@ export class Workspaces {
     const workspace = this.getOwned(id, approver);
     const { store, approvals, audit } = this.#options;
     audit.write({ event: "workspace", decision: "deleted", approver: approver ?? undefined, workspaceID: id });
+    this.#remember(workspace);
     await store.delete(id);
     await approvals.forget(id);
     const ended = await Promise.allSettled(this.#onDelete.map((callback) => callback(workspace)));
@@ -166,13 +176,22 @@ export class Workspaces {
     return real;
   }
 
+  #remember({ id, approver }: Workspace): void {
+    this.#gone.delete(id);
+    this.#gone.set(id, approver);
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= GONE_LIMIT) break;
+      this.#gone.delete(oldest);
+    }
+  }
+
   #publish(type: string, workspace: Workspace): void {
     const { id, directory } = workspace;
     this.#options.bus.publish({ type, properties: workspace, workspaceID: id, directory: directory ?? undefined });
   }
 }
 
-function isOwner(workspace: Workspace, approver: string): boolean {
+export function isOwner(workspace: Pick<Workspace, "approver">, approver: string): boolean {
   return workspace.approver === approver || workspace.approver === NOBODY;
 }
 

@@ -1,29 +1,23 @@
-// What happened, told to whoever listens: services publish, the event stream of each client subscribes.
-import type { EventFrame } from "../../protocol/event.js";
-import { newID } from "../../protocol/ids.js";
+// What happened, told to whoever listens: services publish; the journal of the event streams and a running shell listen.
+// Without a listener publishing costs nothing.
 
 export interface Happening {
   type: string;
+  /** Must not change any more: it may be written down a moment later. */
   properties: unknown;
   /** Undefined: of no workspace, so everybody hears it. */
   workspaceID?: string | undefined;
   directory?: string | undefined;
 }
 
-export type Listener = (frame: EventFrame) => void;
+export type Listener = (happening: Happening) => void;
 
 export class EventBus {
   readonly #listeners = new Set<Listener>();
 
   /** Calls every listener at once; a listener must not throw. */
   publish(happening: Happening): void {
-    if (this.#listeners.size === 0) return;
-    const frame: EventFrame = {
-      ...(happening.directory === undefined ? {} : { directory: happening.directory }),
-      ...(happening.workspaceID === undefined ? {} : { workspace: happening.workspaceID }),
-      payload: { id: newID("evt"), type: happening.type, properties: happening.properties },
-    };
-    for (const listener of this.#listeners) listener(frame);
+    for (const listener of this.#listeners) listener(happening);
   }
 
   subscribe(listener: Listener): Disposable {

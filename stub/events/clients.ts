@@ -1,70 +1,113 @@
-// GET /global/event: one server-sent event stream per client. Headers and `server.connected` go out at once; a client that
-// does not read is dropped (it sees its stream end, and connects again) before its backlog costs memory.
+// GET /global/event: one server-sent event stream per client. Headers and `server.connected` go out at once. Events are kept from
+// the first client on, until none has been there for a while: nobody else can name an event to go on behind.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type EventFrame, HEARTBEAT_SECONDS } from "../../protocol/event.js";
-import { newID } from "../../protocol/ids.js";
+import { HEARTBEAT_SECONDS } from "../../protocol/event.js";
 import type { EventBus } from "./bus.js";
+import type { Instance } from "./event-id.js";
+import { EventJournal } from "./journal.js";
+import type { KeptEvent, ReplayLimits } from "./replay.js";
+import { EventStream } from "./stream.js";
+
+const REPLAY: ReplayLimits = { events: 8192, bytes: 4 * 1024 * 1024 };
+/** Milliseconds that events are kept after the last client left. */
+const KEEP_MS = 15 * 60_000;
 
 export interface EventClientsOptions {
+  instance?: Instance | undefined;
+  /** Whose a workspace is (or was, if it was deleted a while ago). */
+  approverOf?(workspaceID: string): string | undefined;
   /** Between two heartbeats, milliseconds. */
   heartbeatMs?: number | undefined;
-  /** Bytes that may wait for one client. */
-  backlogLimit?: number | undefined;
+  replay?: ReplayLimits | undefined;
+  keepMs?: number | undefined;
+}
+
+export interface EventClient {
+  /** Which events it gets. */
+  accepts(event: KeptEvent): boolean;
+  /** Its `Last-Event-ID`. */
+  lastEventID?: string | undefined;
 }
 
 export class EventClients {
   readonly #bus: EventBus;
-  readonly #heartbeatMs: number;
-  readonly #backlogLimit: number;
-  readonly #open = new Map<ServerResponse, () => void>();
+  readonly #options: EventClientsOptions;
+  readonly #streams = new Set<EventStream>();
+  #journal: EventJournal | undefined;
+  /** While events are kept. */
+  #keeping: Disposable | undefined;
+  #letGo: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(bus: EventBus, options: EventClientsOptions = {}) {
     this.#bus = bus;
-    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_SECONDS * 1000;
-    this.#backlogLimit = options.backlogLimit ?? 8 * 1024 * 1024;
+    this.#options = options;
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#streams.size;
   }
 
-  /** Takes the response over until the client goes. `accepts` decides which frames it gets. */
-  async add(
-    request: IncomingMessage,
-    response: ServerResponse,
-    accepts: (frame: EventFrame) => boolean,
-  ): Promise<void> {
+  /** Takes the response over until the client goes. */
+  async add(request: IncomingMessage, response: ServerResponse, client: EventClient): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     response.once("error", () => gone.abort());
     // Loaded for the first client: it brings all of HTTP/2 along.
     const { createEventBuffer, createSession } = await import("better-sse");
-    const session = await createSession(request, response, { keepAlive: null, retry: null, trustClientEventId: false });
+    await createSession(request, response, { keepAlive: null, retry: null, trustClientEventId: false });
     if (gone.signal.aborted) return;
-    const send = (frame: EventFrame) => {
-      if (gone.signal.aborted) return;
-      void session.batch(createEventBuffer().id(frame.payload.id).data(frame).dispatch());
-      if (response.writableLength > this.#backlogLimit) response.destroy();
-    };
-    const server = (type: string) => send({ payload: { id: newID("evt"), type, properties: {} } });
-    const subscription = this.#bus.subscribe((frame) => {
-      if (accepts(frame)) send(frame);
-    });
-    const heartbeat = setInterval(() => server("server.heartbeat"), this.#heartbeatMs);
-    this.#open.set(response, () => {
-      gone.abort();
+    if (this.#isClosed) {
       response.end();
-    });
+      return;
+    }
+    this.#journal ??= this.#makeJournal((id, frame) => createEventBuffer().id(id).data(frame).dispatch().read());
+    const stream = new EventStream({ ...client, journal: this.#journal, response });
+    this.#keep(this.#journal);
+    this.#streams.add(stream);
+    const heartbeatMs = this.#options.heartbeatMs ?? HEARTBEAT_SECONDS * 1000;
+    const heartbeat = setInterval(() => stream.heartbeat(), heartbeatMs);
     gone.signal.addEventListener("abort", () => {
       clearInterval(heartbeat);
-      subscription[Symbol.dispose]();
-      this.#open.delete(response);
+      this.#streams.delete(stream);
+      if (this.#streams.size === 0) this.#keepForAWhile();
     });
-    server("server.connected");
+    stream.pump();
   }
 
   /** Ends every stream cleanly, so that clients reconnect. */
   close(): void {
-    for (const end of this.#open.values()) end();
+    this.#isClosed = true;
+    clearTimeout(this.#letGo);
+    this.#journal?.catchUp();
+    for (const stream of this.#streams) stream.end();
+  }
+
+  #makeJournal(write: ConstructorParameters<typeof EventJournal>[0]["write"]): EventJournal {
+    return new EventJournal({
+      instance: this.#options.instance,
+      limits: this.#options.replay ?? REPLAY,
+      approverOf: (id) => this.#options.approverOf?.(id),
+      write,
+      onGrown: () => {
+        for (const stream of this.#streams) stream.pump();
+      },
+    });
+  }
+
+  #keep(journal: EventJournal): void {
+    clearTimeout(this.#letGo);
+    this.#keeping ??= this.#bus.subscribe(journal.add);
+  }
+
+  #keepForAWhile(): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#letGo);
+    this.#letGo = setTimeout(() => {
+      this.#keeping?.[Symbol.dispose]();
+      this.#keeping = undefined;
+      this.#journal?.letGo();
+    }, this.#options.keepMs ?? KEEP_MS);
+    this.#letGo.unref();
   }
 }

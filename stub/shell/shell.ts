@@ -157,8 +157,8 @@ class Story {
   /** Shows the output as it grows, until the command has ended. */
   async follow(): Promise<void> {
     let reading = Promise.resolve();
-    using _subscription = this.#bus.subscribe(({ payload }) => {
-      if (payload.type !== "command.output" || !isAbout(payload.properties, this.#command.commandID)) return;
+    using _subscription = this.#bus.subscribe(({ type, properties }) => {
+      if (type !== "command.output" || !isAbout(properties, this.#command.commandID)) return;
       reading = reading.then(() => this.#grow());
     });
     await this.#command.done;

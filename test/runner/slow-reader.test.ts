@@ -1,5 +1,5 @@
 // A hundred megabytes for a reader that takes its time, over a real SSH connection: memory stays bounded on both sides.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ import { StubClient } from "../../plugin/stub-client/client.js";
 import { followCommand, type OutputPiece } from "../../plugin/stub-client/command-stream.js";
 import { type ChildStub, startChildStub } from "../fixtures/child-stub.js";
 import { commandRequest } from "../fixtures/command-app.js";
+import { rssOf } from "../fixtures/memory.js";
 import { SocketLink, testApprover } from "../fixtures/socket-link.js";
 import { hasSshd, type Sshd, sshdReason, startSshd } from "../ssh/fixtures/sshd.js";
 
@@ -76,8 +77,3 @@ describe.skipIf(!hasSshd)(`100 MB through a real sshd (${sshdReason})`, () => {
     expect(most.stubs).toBeLessThan(64 * MEGABYTE);
   }, 60_000);
 });
-
-async function rssOf(pid: number): Promise<number> {
-  const pages = (await readFile(`/proc/${pid}/statm`, "utf8")).split(" ")[1];
-  return Number(pages) * 4096;
-}
