@@ -29,6 +29,7 @@ export const ERRORS = {
   command_conflict: { status: 409, hint: "this commandID belongs to another command; use a new one" },
   conflict: { status: 409, hint: "the file changed since it was read; read it again" },
   state_newer: { status: 409, hint: "update the plugin: a newer stub wrote this" },
+  answer_lost: { status: 409, hint: "look what is there before you do it again" },
   unsupported: { status: 501, hint: "not built yet" },
   // who may ask
   unauthorized: { status: 401, hint: "the token is in run/stub.token of the host's install root" },

@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { installGuard } from "./auth/guard.js";
 import { answerClientError, answerError, installErrors } from "./http-errors.js";
+import { installReplayedAnswers } from "./replayed-answers.js";
 import { approverRoutes } from "./routes/approver.js";
 import { auditRoutes } from "./routes/audit.js";
 import { clientGone, installClientGone } from "./routes/client-gone.js";
@@ -59,6 +60,7 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   installErrors(app);
   installClientGone(app);
   installGuard(app, { ...services, instanceID: services.host.stub.instanceID });
+  installReplayedAnswers(app, { instanceID: services.host.stub.instanceID });
   app.server.on("connection", (socket) => {
     services.presence.connections += 1;
     socket.once("close", () => {

@@ -7,6 +7,7 @@ import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { Health } from "../../protocol/health.js";
 import type { PermissionReply } from "../../protocol/permission.js";
 import { Ask } from "../../protocol/permission.js";
+import { REQUEST_ID_HEADER, REQUEST_RETRY_HEADER } from "../../protocol/request-id.js";
 import type { WorkspaceCreate } from "../../protocol/workspace.js";
 import { Approval, Workspace, WorkspaceContext } from "../../protocol/workspace.js";
 import type { StubIdentity, StubLink } from "../tunnel/link.js";
@@ -31,6 +32,8 @@ export interface StubRequest {
   approver?: boolean;
   /** Sent again when the stream breaks under it. Default: GET only. */
   idempotent?: boolean;
+  /** A change: sent again as well, under an id by which the stub knows that it has done it. Throws `answer_lost` where it cannot know. */
+  replayable?: boolean;
   signal?: AbortSignal;
 }
 
@@ -69,7 +72,7 @@ export class StubClient {
         return { time: Number.isNaN(date) ? Date.now() : date, instanceID: health.stub.instanceID };
       },
       exchange: (request, signal) =>
-        this.json(Type.Unknown(), { method: "POST", path: "/approver", body: request, signal }),
+        this.json(Type.Unknown(), { method: "POST", path: "/approver", body: request, replayable: true, signal }),
       register: (keyID, publicKey, signal) => link.registerApprover(keyID, publicKey, signal),
     });
   }
@@ -83,7 +86,8 @@ export class StubClient {
   }
 
   createWorkspace(body: WorkspaceCreate, signal?: AbortSignal): Promise<Workspace> {
-    return this.json(Workspace, { method: "POST", path: "/experimental/workspace", body, approver: true, signal });
+    const path = "/experimental/workspace";
+    return this.json(Workspace, { method: "POST", path, body, approver: true, replayable: true, signal });
   }
 
   workspaceContext(id: string, signal?: AbortSignal): Promise<WorkspaceContext> {
@@ -91,7 +95,8 @@ export class StubClient {
   }
 
   deleteWorkspace(id: string, signal?: AbortSignal): Promise<Workspace> {
-    return this.json(Workspace, { method: "DELETE", path: `/experimental/workspace/${id}`, approver: true, signal });
+    const path = `/experimental/workspace/${id}`;
+    return this.json(Workspace, { method: "DELETE", path, approver: true, replayable: true, signal });
   }
 
   approvals(id: string, signal?: AbortSignal): Promise<Approval[]> {
@@ -103,9 +108,10 @@ export class StubClient {
     return this.json(Type.Array(Ask), { method: "GET", path: "/permission", signal });
   }
 
-  /** Sent once only: a second reply is `permission_replied`. */
+  /** Done once only: a second reply is `permission_replied`. */
   async reply(permissionID: string, reply: PermissionReply, signal?: AbortSignal): Promise<void> {
-    await this.send({ method: "POST", path: `/permission/${permissionID}/reply`, body: reply, approver: true, signal });
+    const path = `/permission/${permissionID}/reply`;
+    await this.send({ method: "POST", path, body: reply, approver: true, replayable: true, signal });
   }
 
   command(commandID: string, signal?: AbortSignal): Promise<CommandRecord> {
@@ -166,12 +172,19 @@ export class StubClient {
     const idempotent = request.idempotent ?? request.method === "GET";
     let refreshed = false;
     let renewed = false;
+    let replay: Record<string, string> | undefined;
     for (let tries = 0; ; ) {
       const identity = await this.link.ready(signal);
+      if (request.replayable) replay ??= { [REQUEST_ID_HEADER]: newRequestID(identity.instanceID) };
       const secret = request.approver ? await this.approver.secret(signal) : this.approver.current;
       try {
         receiver.restart?.();
-        return await this.#once(request, identity, secret, receiver);
+        return await this.#once(
+          replay === undefined ? request : withHeaders(request, replay),
+          identity,
+          secret,
+          receiver,
+        );
       } catch (error) {
         const code = codeOf(error);
         const unsent = typeof error === "object" && error !== null && this.#unsent.has(error);
@@ -182,7 +195,13 @@ export class StubClient {
           renewed = true;
           this.approver.forget(secret);
           await this.approver.secret(signal);
-        } else if (isBroken(error) && (idempotent || unsent) && tries < RETRY_DELAYS.length) {
+        } else if (code === "stub_draining" && tries < RETRY_DELAYS.length) {
+          // Refused before anything was done: another stub has taken over, and new streams lead to it.
+          this.#pool.dropIdle();
+          await this.link.refresh(signal);
+          tries += 1;
+        } else if (isBroken(error) && (idempotent || unsent || replay !== undefined) && tries < RETRY_DELAYS.length) {
+          if (replay !== undefined && !unsent) replay[REQUEST_RETRY_HEADER] = "1";
           await pause(RETRY_DELAYS[tries] ?? 0, signal);
           tries += 1;
         } else {
@@ -229,6 +248,14 @@ export class StubClient {
       throw failure;
     }
   }
+}
+
+function newRequestID(instanceID: string): string {
+  return `${instanceID}:${crypto.randomUUID()}`;
+}
+
+function withHeaders(request: StubRequest, headers: Record<string, string>): StubRequest {
+  return { ...request, headers: { ...request.headers, ...headers } };
 }
 
 function wire(request: StubRequest, token: string, secret: string | undefined): HttpRequest {

@@ -32,6 +32,14 @@ export class StreamPool {
     }
   }
 
+  /** What runs goes on; the next request opens a stream of its own. */
+  dropIdle(): void {
+    for (const client of this.#idle.splice(0)) {
+      this.#all.delete(client);
+      client.close().catch(ignore);
+    }
+  }
+
   /** Breaks what runs. Idempotent. */
   async destroy(): Promise<void> {
     const all = [...this.#all];

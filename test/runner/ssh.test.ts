@@ -1,5 +1,5 @@
 // The contract on a real stub, and what only a runner with a host between has to get right.
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -216,15 +216,60 @@ describe("the ssh runner and its stub", () => {
     await expect(working.readFile("file")).rejects.toMatchObject({ code: "unauthorized" });
   });
 
-  it("sends a read again when its stream breaks, a write never", async () => {
+  it("sends what is lost again when its stream breaks: a read as it is, a change so that it is done once", async () => {
     const made = host();
-    const working = await session(made, await project());
-    await working.writeFile("file", Buffer.from("x"));
+    const directory = await project();
+    const working = await session(made, directory);
+    const at = (name: string) => join(directory, name);
+    const data = Buffer.from("y");
+    const { tag } = await working.writeFile("file", Buffer.from("x"));
     breakNextAnswer(made.link);
     expect((await working.readFile("file")).size).toBe(1);
     breakNextAnswer(made.link);
-    await expect(working.writeFile("file", Buffer.from("y"))).rejects.toMatchObject({ code: "connection_lost" });
+    expect(await working.writeFile("file", data, { ifMatch: tag })).toMatchObject({ existed: true });
+    breakNextAnswer(made.link);
+    expect(await working.writeFile("new", data, { ifMatch: "absent" })).toMatchObject({ existed: false });
+    breakNextAnswer(made.link);
+    await working.mkdir("made");
+    breakNextAnswer(made.link);
+    await working.move("new", "made/moved");
+    breakNextAnswer(made.link);
+    const results = await working.batch([
+      { op: "write", path: "batched", data, ifMatch: "absent" },
+      { op: "move", from: "batched", to: "made/batched" },
+    ]);
+    expect(results.map(({ ok }) => ok)).toEqual([true, true]);
+    breakNextAnswer(made.link);
+    await working.remove("file");
+    expect((await readdir(directory, { recursive: true })).sort()).toEqual(["made", "made/batched", "made/moved"]);
+    expect(await readFile(at("made/moved"), "utf8")).toBe("y");
   });
+
+  it("asks the file itself where the stub was killed before its answer came, and says so where nobody can know", async () => {
+    const root = join(await mkdtemp(join(base, "stub-")), "root");
+    let killed = await startStub({ installRoot: root });
+    const made = connectTo(killed);
+    open.push(made.client, made.link);
+    const directory = await project();
+    const working = await session(made, directory);
+    const { tag } = await working.writeFile("file", Buffer.from("old"));
+    await working.writeFile("from", Buffer.from("x"));
+    const killAtAnswer = () =>
+      breakNextAnswer(made.link, async () => {
+        await killed.stop("SIGKILL");
+        killed = await startStub({ installRoot: root });
+      });
+    killAtAnswer();
+    const written = await working.writeFile("file", Buffer.from("new"), { ifMatch: tag });
+    expect(written).toMatchObject({ path: join(directory, "file"), size: 3, existed: true });
+    expect((await working.readFile("file")).tag).toBe(written.tag);
+    killAtAnswer();
+    await working.remove("file");
+    killAtAnswer();
+    await expect(working.move("from", "to")).rejects.toMatchObject({ code: "answer_lost" });
+    expect(await readdir(directory)).toEqual(["to"]);
+    await killed.stop();
+  }, 120_000);
 
   it("answers an abort within its limit while the connection is down, and cancels when it is back", async () => {
     const made = host();
@@ -297,14 +342,15 @@ describe("the ssh runner and its stub", () => {
   });
 });
 
-/** The next stream (all old ones are cut) breaks at the first byte of its answer. */
-function breakNextAnswer(link: SocketLink): void {
+/** The next stream (all old ones are cut) breaks at the first byte of its answer; no other is there before `meanwhile` is over. */
+function breakNextAnswer(link: SocketLink, meanwhile?: () => Promise<void>): void {
   link.cut();
   const openStream = link.openStream.bind(link);
   link.openStream = async () => {
     link.openStream = openStream;
     const socket = await openStream();
     socket.push = () => {
+      if (meanwhile !== undefined) link.down = meanwhile();
       socket.destroy();
       return false;
     };
