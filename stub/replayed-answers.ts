@@ -1,7 +1,7 @@
 // A change whose answer was lost is sent again by the client, under the same `x-request-id` and with `x-request-retry`.
 // It is not done a second time: the answer of the first time is given again. An id begins with the instance that it was
 // first sent to; a retry that reaches another instance cannot be judged here, and is told so.
-import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { RemoteError } from "../protocol/errors.js";
 import { REQUEST_ID_HEADER, REQUEST_RETRY_HEADER } from "../protocol/request-id.js";
 
@@ -52,24 +52,30 @@ export interface ReplayedAnswersOptions {
 export function installReplayedAnswers(app: FastifyInstance, options: ReplayedAnswersOptions): void {
   const answers = new Answers(options.now ?? Date.now);
   app.decorateRequest("remembered", null);
+  const recall = async (request: FastifyRequest, reply: FastifyReply) => {
+    const id = idOf(request, options.instanceID);
+    const known = id === undefined ? undefined : await answers.find(id, request);
+    if (known !== undefined) return reply.code(known.status).type(known.type).send(known.payload);
+  };
+  const remember = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
+    const entry = request.remembered;
+    if (entry === null) return payload;
+    request.remembered = null;
+    const type = String(reply.getHeader("content-type") ?? "application/json; charset=utf-8");
+    answers.settle(entry, { status: reply.statusCode, type, payload: payload as string | Buffer });
+    return payload;
+  };
   app.addHook("onRoute", (route) => {
     if (!changes(route)) return;
-    route.preHandler = async (request: FastifyRequest, reply) => {
-      const id = idOf(request, options.instanceID);
-      if (id === undefined) return;
-      const known = await answers.find(id, request);
-      if (known === undefined) return;
-      return reply.code(known.status).type(known.type).send(known.payload);
-    };
-    route.onSend = async (request: FastifyRequest, reply, payload: unknown) => {
-      const entry = request.remembered;
-      if (entry === null) return payload;
-      request.remembered = null;
-      const type = String(reply.getHeader("content-type") ?? "application/json; charset=utf-8");
-      answers.settle(entry, { status: reply.statusCode, type, payload: payload as string | Buffer });
-      return payload;
-    };
+    // Before the route's own: what is remembered is not compressed yet.
+    route.preHandler = [recall, ...listOf(route.preHandler)] as never;
+    route.onSend = [remember, ...listOf(route.onSend)] as never;
   });
+}
+
+function listOf(hooks: unknown): unknown[] {
+  if (hooks === undefined) return [];
+  return Array.isArray(hooks) ? hooks : [hooks];
 }
 
 function changes({ method, url }: RouteOptions): boolean {

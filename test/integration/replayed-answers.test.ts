@@ -86,6 +86,7 @@ describe("a change that is sent again under its id", () => {
     const first = await send<BatchAnswer>("POST", "/file/batch", { steps }, headers);
     const again = await send<BatchAnswer>("POST", "/file/batch", { steps }, { ...headers, "x-request-retry": "1" });
     expect(first.body.results.map(({ ok }) => ok)).toEqual([true, true]);
+    expect(first.headers.get("content-encoding")).toBe(again.headers.get("content-encoding"));
     expect(again.body).toEqual(first.body);
   });
 
