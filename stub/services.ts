@@ -108,7 +108,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   commands.admittedBy(admission);
   const eventClients = new EventClients(bus, {
     instance: host.stub,
-    approverOf: (id) => workspaces.approverOf(id),
+    workspaceOf: (id) => workspaces.findLately(id),
     heartbeatMs: options.heartbeatMs,
   });
   const absence = denyWhenAbsent({ asks, connected: () => presence.connections > 0, limitMs: options.askTimeoutMs });

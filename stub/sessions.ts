@@ -163,11 +163,6 @@ export class Sessions {
 
   #publish(type: string, info: SessionInfo, workspace: Workspace): void {
     const properties = { sessionID: info.id, info };
-    this.#options.bus.publish({
-      type,
-      properties,
-      workspaceID: workspace.id,
-      directory: workspace.directory ?? undefined,
-    });
+    this.#options.bus.publish({ type, properties, workspaceID: workspace.id });
   }
 }

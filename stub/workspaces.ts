@@ -17,7 +17,7 @@ export const KeptWorkspace = Workspace;
 
 /** Owner of a workspace that was created without an approver (and so without a root): any approver may answer its asks. */
 const NOBODY = "0000000000000000";
-/** Deleted workspaces whose approver is remembered. */
+/** Deleted workspaces that are remembered. */
 const GONE_LIMIT = 1000;
 
 export interface WorkspacesOptions {
@@ -39,8 +39,8 @@ export type OnDelete = (workspace: Workspace) => Promise<void>;
 export class Workspaces {
   readonly #options: WorkspacesOptions;
   readonly #onDelete: OnDelete[] = [];
-  /** Approvers of deleted workspaces, for what is still told of them; the latest. */
-  readonly #gone = new Map<string, string>();
+  /** The latest that were deleted, for what is still told of them. */
+  readonly #gone = new Map<string, Workspace>();
   /** Ids that are being created: a second request for one of them is a conflict, too. */
   readonly #creating = new Set<string>();
 
@@ -63,9 +63,9 @@ export class Workspaces {
     return this.#options.store.get(id);
   }
 
-  /** Of a workspace that is, or was until lately. */
-  approverOf(id: string): string | undefined {
-    return this.find(id)?.approver ?? this.#gone.get(id);
+  /** Also one that was deleted lately. */
+  findLately(id: string): Workspace | undefined {
+    return this.find(id) ?? this.#gone.get(id);
   }
 
   /** Throws `workspace_unknown`, and `approver_foreign` where an approver came along that is not the workspace's own. */
@@ -176,9 +176,9 @@ export class Workspaces {
     return real;
   }
 
-  #remember({ id, approver }: Workspace): void {
-    this.#gone.delete(id);
-    this.#gone.set(id, approver);
+  #remember(workspace: Workspace): void {
+    this.#gone.delete(workspace.id);
+    this.#gone.set(workspace.id, workspace);
     for (const oldest of this.#gone.keys()) {
       if (this.#gone.size <= GONE_LIMIT) break;
       this.#gone.delete(oldest);
@@ -186,8 +186,7 @@ export class Workspaces {
   }
 
   #publish(type: string, workspace: Workspace): void {
-    const { id, directory } = workspace;
-    this.#options.bus.publish({ type, properties: workspace, workspaceID: id, directory: directory ?? undefined });
+    this.#options.bus.publish({ type, properties: workspace, workspaceID: workspace.id });
   }
 }
 

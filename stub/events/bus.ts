@@ -7,7 +7,6 @@ export interface Happening {
   properties: unknown;
   /** Undefined: of no workspace, so everybody hears it. */
   workspaceID?: string | undefined;
-  directory?: string | undefined;
 }
 
 export type Listener = (happening: Happening) => void;

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { HEARTBEAT_SECONDS } from "../../protocol/event.js";
 import type { EventBus } from "./bus.js";
 import type { Instance } from "./event-id.js";
-import { EventJournal } from "./journal.js";
+import { EventJournal, type JournalOptions } from "./journal.js";
 import type { KeptEvent, ReplayLimits } from "./replay.js";
 import { EventStream } from "./stream.js";
 
@@ -14,8 +14,8 @@ const KEEP_MS = 15 * 60_000;
 
 export interface EventClientsOptions {
   instance?: Instance | undefined;
-  /** Whose a workspace is (or was, if it was deleted a while ago). */
-  approverOf?(workspaceID: string): string | undefined;
+  /** A workspace that is, or was until lately. */
+  workspaceOf?: JournalOptions["workspaceOf"];
   /** Between two heartbeats, milliseconds. */
   heartbeatMs?: number | undefined;
   replay?: ReplayLimits | undefined;
@@ -83,11 +83,11 @@ export class EventClients {
     for (const stream of this.#streams) stream.end();
   }
 
-  #makeJournal(write: ConstructorParameters<typeof EventJournal>[0]["write"]): EventJournal {
+  #makeJournal(write: JournalOptions["write"]): EventJournal {
     return new EventJournal({
       instance: this.#options.instance,
       limits: this.#options.replay ?? REPLAY,
-      approverOf: (id) => this.#options.approverOf?.(id),
+      workspaceOf: (id) => this.#options.workspaceOf?.(id),
       write,
       onGrown: () => {
         for (const stream of this.#streams) stream.pump();

@@ -7,14 +7,21 @@ import { ReplayBuffer, type ReplayLimits } from "./replay.js";
 
 /** What is written at one go, of what is kept: then the streams are served, so that a burst does not run away from those who read. */
 const PORTION = 1 / 4;
+/** OpenCode's name for a directory that is in no project of its own: all of ours. */
+const PROJECT = "global";
 /** More events than this are not left waiting, whatever it takes. */
 const QUEUE_LIMIT = 32 * 1024;
+
+interface Place {
+  approver: string;
+  directory: string | null;
+}
 
 export interface JournalOptions {
   instance?: Instance | undefined;
   limits: ReplayLimits;
-  /** Whose a workspace is; asked when something happens, because it may be gone when it is told. */
-  approverOf(workspaceID: string): string | undefined;
+  /** Whose and where a workspace is; asked when something happens, because it may be gone when it is told. */
+  workspaceOf(workspaceID: string): Place | undefined;
   /** The text of a frame, as it is sent. */
   write(id: string, frame: EventFrame): string;
   /** There is more to send. */
@@ -23,7 +30,7 @@ export interface JournalOptions {
 
 interface Queued {
   happening: Happening;
-  approver: string | undefined;
+  workspace: Place | undefined;
 }
 
 export class EventJournal {
@@ -42,8 +49,8 @@ export class EventJournal {
 
   readonly add = (happening: Happening): void => {
     const { workspaceID } = happening;
-    const approver = workspaceID === undefined ? undefined : this.#options.approverOf(workspaceID);
-    this.#queue.push({ happening, approver });
+    const workspace = workspaceID === undefined ? undefined : this.#options.workspaceOf(workspaceID);
+    this.#queue.push({ happening, workspace });
     this.#schedule();
   };
 
@@ -88,16 +95,17 @@ export class EventJournal {
   }
 
   /** Its size in bytes. */
-  #keep({ happening, approver }: Queued): number {
-    const { type, properties, workspaceID, directory } = happening;
+  #keep({ happening, workspace }: Queued): number {
+    const { type, properties, workspaceID } = happening;
+    const directory = workspace?.directory ?? undefined;
     const id = this.ids.event(this.events.head + 1);
     const frame: EventFrame = {
-      ...(directory === undefined ? {} : { directory }),
+      ...(directory === undefined ? {} : { directory, project: PROJECT }),
       ...(workspaceID === undefined ? {} : { workspace: workspaceID }),
       payload: { id, type, properties },
     };
     const bytes = Buffer.from(this.#options.write(id, frame));
-    this.events.push({ bytes, workspaceID, approver });
+    this.events.push({ bytes, workspaceID, approver: workspace?.approver });
     return bytes.length;
   }
 }

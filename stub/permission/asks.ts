@@ -122,8 +122,7 @@ export class Asks {
   }
 
   #publish(entry: Entry, type: string, properties: unknown): void {
-    const { id, directory } = entry.question.workspace;
-    this.#bus.publish({ type, properties, workspaceID: id, directory: directory ?? undefined });
+    this.#bus.publish({ type, properties, workspaceID: entry.question.workspace.id });
   }
 }
 

@@ -206,8 +206,7 @@ class Story {
   }
 
   #tell(type: string, properties: unknown): void {
-    const { id, directory } = this.#place.workspace;
-    this.#bus.publish({ type, properties, workspaceID: id, directory: directory ?? undefined });
+    this.#bus.publish({ type, properties, workspaceID: this.#place.workspace.id });
   }
 }
 

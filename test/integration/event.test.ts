@@ -109,12 +109,14 @@ describe("GET /global/event", () => {
     }
     const events = (client: EventSource | undefined) =>
       client?.seen.filter(({ payload }) => !payload.type.startsWith("server.")).map(({ id }) => id);
+    const where = { workspace: workspace.id, directory: workspace.directory, project: "global" };
+    expect(await clients[0]?.until(({ payload }) => payload.type === "command.ended")).toMatchObject(where);
     const all = events(clients[0]);
     expect(all?.length).toBeGreaterThan(2000);
     expect(all).toEqual([...new Set(all)].sort());
     for (const client of clients) expect(events(client)).toEqual(all);
     for (const client of clients) await client[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 300_000);
 
   it("goes on behind Last-Event-ID: what happened meanwhile comes first, each event once", async () => {
     const workspace = await bench.workspace();
@@ -193,7 +195,7 @@ describe("GET /global/event", () => {
     }
     await second.stub.stop();
     await rm(join(installRoot, ".."), { recursive: true, force: true });
-  });
+  }, 120_000);
 
   it("drops a client that does not read, in bounded memory; the others get all, and it comes back to the rest or a gap", async () => {
     const workspace = await bench.workspace();
@@ -243,7 +245,7 @@ describe("GET /global/event", () => {
     expect(replayed).toEqual(told.slice(told.length - replayed.length));
     expect(told.length - replayed.length).toBe(missed);
     expect(to).toBe(told[missed - 1]);
-  }, 120_000);
+  }, 300_000);
 
   it("a client that goes leaves nothing behind: after 300 of them the stub has as many sockets as before (row 36)", async () => {
     const sockets = async () => (await readdir(`/proc/${bench.stub.pid}/fd`)).length;
