@@ -12,7 +12,7 @@ export interface CliContext {
   home: string;
   /** Connects nothing before it is used. */
   remote: Remote;
-  /** Resolves when the bytes are handed on, so that memory stays bounded. Rejects with EPIPE when the reader is gone. */
+  /** Resolves when the bytes are handed on, so that memory stays bounded. Rejects with `ReaderLeft` or `output_failed`. */
   write(stream: "stdout" | "stderr", data: Uint8Array | string): Promise<void>;
   progress: Progress;
   interrupt: Interrupt;

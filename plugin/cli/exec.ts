@@ -100,7 +100,10 @@ async function runIn(
     }
     if (codeOf(error) === "permission_required" && terminal === undefined && !yes) {
       throw new RemoteError("permission_required", (error as Error).message, {
-        hint: "run it in a terminal to be asked, or --yes to allow each once; --cwd DIR approves DIR",
+        hint:
+          cwd === undefined
+            ? "run it in a terminal to be asked, or --yes to allow each once; --cwd DIR approves DIR"
+            : "this directory cannot be approved as a whole: name one below it, run it in a terminal to be asked, or --yes",
         details: (error as RemoteError).details,
       });
     }
@@ -136,7 +139,7 @@ async function cancellable(
       )
       .finally(() => clearTimeout(limit));
   });
-  // Nobody reads any more: nothing is to be waited for.
+  // Nobody reads any more, or nothing can be written: nothing is to be waited for.
   receiver.onBroken = () => abort.abort();
   try {
     return await session.runCommand({ ...request, signal: abort.signal });
@@ -171,7 +174,7 @@ class Receiver {
   /** Bytes taken. */
   readonly seen = { stdout: 0, stderr: 0 };
   onBroken: () => void = () => undefined;
-  #broken = false;
+  #broken: { error: unknown } | undefined;
 
   constructor(context: CliContext) {
     this.#context = context;
@@ -179,7 +182,7 @@ class Receiver {
 
   readonly take = async ({ stream, offset, data }: OutputChunk): Promise<void> => {
     const { write, globals, progress } = this.#context;
-    if (this.#broken) return;
+    if (this.#broken !== undefined) return;
     this.seen[stream] = offset + data.length;
     progress.clear();
     try {
@@ -189,15 +192,14 @@ class Receiver {
         await write("stdout", `${JSON.stringify({ type: "output", stream, offset, base64 })}\n`);
       }
     } catch (error) {
-      if (codeOf(error) !== "EPIPE") throw error;
-      this.#broken = true;
+      this.#broken = { error };
       this.onBroken();
     }
   };
 
   async end(result: CommandResult): Promise<number> {
     const { write, globals, interrupt } = this.#context;
-    if (this.#broken) return 128 + constants.signals.SIGPIPE;
+    if (this.#broken !== undefined) throw this.#broken.error;
     if (globals.json) await write("stdout", `${JSON.stringify({ type: "end", ...result })}\n`);
     if (result.timedOut) throw new RemoteError("timeout", "the command took longer than --timeout and was ended");
     if (result.state === "lost") {

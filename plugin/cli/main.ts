@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { RemoteError } from "../../protocol/errors.js";
+import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { PACKAGE_VERSION } from "../../protocol/version.js";
 import { packageRoot } from "../bootstrap/package-root.js";
 import { createRemote, type Remote } from "../compose.js";
@@ -16,6 +16,7 @@ import { showFailure } from "./failure.js";
 import { hosts } from "./hosts.js";
 import { Interrupt } from "./interrupt.js";
 import { open } from "./open.js";
+import { outputError, ReaderLeft } from "./output.js";
 import { Progress } from "./progress.js";
 import { setup } from "./setup.js";
 import { stop } from "./stop.js";
@@ -28,7 +29,7 @@ const write = (name: "stdout" | "stderr", data: Uint8Array | string) =>
   new Promise<void>((resolve, reject) => {
     process[name].write(data, (error) => {
       if (!error) resolve();
-      else reject(Object.assign(error, { code: "EPIPE" }));
+      else reject(outputError(name, error));
     });
   });
 
@@ -59,7 +60,8 @@ async function main(argv: string[]): Promise<number> {
   } catch (error) {
     progress.clear();
     if (interrupt.status !== undefined) return interrupt.status;
-    const shown = showFailure(error, guess.command, json);
+    if (error instanceof ReaderLeft) return error.status;
+    const shown = showFailure(error, guess.command, json && codeOf(error) !== "output_failed");
     if (verbose && error instanceof Error && !(error instanceof RemoteError)) process.stderr.write(`${error.stack}\n`);
     await write("stderr", shown.stderr).catch(readerIsGone);
     await write("stdout", shown.stdout).catch(readerIsGone);

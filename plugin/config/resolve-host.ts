@@ -45,7 +45,9 @@ function readConfig(options: ResolveOptions, localUser: string): SshConfig {
   const configured = options.config.sshConfig;
   if (options.sshConfigFile !== undefined) {
     if (!existsSync(options.sshConfigFile))
-      throw new RemoteError("config_invalid", `${options.sshConfigFile}: no such file`);
+      throw new RemoteError("config_invalid", `${options.sshConfigFile}: no such file`, {
+        hint: "it was named by -F, or by sshConfig in the plugin's options",
+      });
     return SshConfig.read({ home: options.home, file: options.sshConfigFile, only: true, localUser });
   }
   if (configured === false) return SshConfig.empty();

@@ -90,6 +90,23 @@ describe("the command line", () => {
     expect(refused.stderr).toMatch(/^error host_unreachable: .*\nhint: .*\n$/);
   });
 
+  it("says in words that there is no way to an address, and whose file -F named", async () => {
+    const lost = await laptop.run("setup", "255.255.255.255");
+    expect(lost.stderr).toMatch(/^error host_unreachable: 255\.255\.255\.255:22: [a-z]+ [a-z ]+.*\nhint: .*\n$/);
+    const missing = await laptop.run("-F", "/no/such/config", "hosts");
+    expect(missing.stderr).toMatch(/^error config_invalid: \/no\/such\/config: no such file\nhint: .*-F.*\n$/);
+  });
+
+  it("is silent when the reader of its output left, and is told of a full disk without being a defect", async () => {
+    const left = await laptop.shell("cli --help | true; echo ${PIPESTATUS[0]}");
+    expect(left.stderr).toBe("");
+    // whether it wrote before the reader left is a matter of luck
+    expect(["0\n", "141\n"]).toContain(left.stdout.toString());
+    const full = await laptop.shell("cli --help >/dev/full");
+    expect(full.status).toBe(1);
+    expect(full.stderr).toMatch(/^error output_failed: stdout: ENOSPC.*\nhint: .*\n$/);
+  });
+
   it("tells something else on the port from an SSH server", async () => {
     const web = await listen();
     const result = await laptop.run("setup", `127.0.0.1:${web.port}`);

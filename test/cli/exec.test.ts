@@ -84,6 +84,9 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     expect(refused.status).toBe(255);
     expect(refused.stdout.length).toBe(0);
     expect(refused.stderr).toMatch(/^error permission_required: .*\nhint: .*--yes.*\n$/);
+    // what was tried is not what is recommended
+    expect(refused.stderr).toContain("cannot be approved as a whole");
+    expect(refused.stderr).not.toContain("--cwd DIR approves");
     const allowed = await host.laptop.run("exec", "box", "--cwd", "~", "--yes", "--", "pwd");
     expect(allowed).toMatchObject({ status: 0, stderr: "" });
     expect(allowed.stdout.toString()).toBe(`${host.sshd.home}\n`);
@@ -153,6 +156,14 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     const result = await host.laptop.shell(line);
     expect(result.stdout.toString()).toBe("y\n141\n");
     await ended(Number(await readFile(join(project, "reader"), "utf8")));
+  });
+
+  it("says that its output cannot be written, ends the command then, and calls it nobody's defect", async () => {
+    const line = `cli exec box --cwd ${project} -- 'echo $$ > full; exec yes' >/dev/full`;
+    const result = await host.laptop.shell(line);
+    expect(result.status).toBe(255);
+    expect(result.stderr).toMatch(/^error output_failed: stdout: ENOSPC.*\nhint: .*\n$/);
+    await ended(Number(await readFile(join(project, "full"), "utf8")));
   });
 
   it("tells everything as lines of JSON with --json, errors too", async () => {

@@ -13,6 +13,19 @@ export function abortedError(signal: AbortSignal | undefined): RemoteError {
   return new RemoteError("aborted", "aborted", { cause: signal?.reason });
 }
 
+/** What the laptop's own network says; EINVAL is Linux's answer for a blackhole route. */
+const NO_WAY: Record<string, string> = {
+  EHOSTUNREACH: "no route to this host",
+  ENETUNREACH: "no route to its network",
+  ENETDOWN: "the network is down",
+  EHOSTDOWN: "the host is down",
+  EADDRNOTAVAIL: "this machine has no address to reach it from",
+  EACCES: "a firewall of this machine refuses it",
+  EPERM: "a firewall of this machine refuses it",
+  ECONNRESET: "the connection was reset",
+  EINVAL: "no way there (EINVAL)",
+};
+
 /** A TCP connection that did not come about. */
 export function dialError(host: ResolvedHost, error: unknown): RemoteError {
   const code = codeOf(error);
@@ -35,8 +48,10 @@ export function dialError(host: ResolvedHost, error: unknown): RemoteError {
       return new RemoteError("connect_timeout", `${at}: no answer`, { details, cause: error });
     case "ECONNREFUSED":
       return new RemoteError("host_unreachable", `${at}: the connection was refused`, { details, cause: error });
-    default:
-      return new RemoteError("host_unreachable", `${at}: ${code ?? "not reachable"}`, { details, cause: error });
+    default: {
+      const words = code === undefined ? "not reachable" : (NO_WAY[code] ?? code);
+      return new RemoteError("host_unreachable", `${at}: ${words}`, { details, cause: error });
+    }
   }
 }
 
