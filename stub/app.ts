@@ -81,7 +81,12 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   await app.register(commandRoutes, {
     commands: services.commands,
     admit: (request, body) =>
-      services.admission.admit(body, { approver: request.approver, signal: clientGone(request) }),
+      services.admission.admit(body, {
+        approver: request.approver,
+        get signal() {
+          return clientGone(request);
+        },
+      }),
     access: (request, { sessionID }) => void services.sessions.get(sessionID, request.approver),
   });
   await app.ready();

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ApproverAnswer, type ApproverRequest, approverMessage } from "../../protocol/approver.js";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { sha256 } from "../sha256.js";
 
 const TTL_MS = 15 * 60 * 1000;
 const CLOCK_SKEW_MS = 5 * 60 * 1000;
@@ -97,5 +98,5 @@ function keyIDOf(raw: Uint8Array): string {
 }
 
 function digest(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
+  return sha256(secret, "hex");
 }

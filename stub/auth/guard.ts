@@ -22,16 +22,27 @@ export interface GuardOptions {
 
 export function installGuard(app: FastifyInstance, options: GuardOptions): void {
   app.decorateRequest("approver", null);
-  app.addHook("onRequest", async (request, reply) => {
-    refuseForeign(request);
-    if (!options.bearer.accepts(request.headers.authorization)) {
-      prove(request, reply, options);
-      reply.header("www-authenticate", "Bearer");
-      throw new RemoteError("unauthorized", "the bearer token is missing or wrong");
+  // by callback, as all hooks on the way of a command: a promise for each costs as much as what it checks
+  app.addHook("onRequest", (request, reply, done) => {
+    try {
+      admit(request, reply, options);
+    } catch (error) {
+      done(error as Error);
+      return;
     }
-    const secret = request.headers["x-approver"];
-    if (typeof secret === "string") request.approver = options.approvers.identify(secret);
+    done();
   });
+}
+
+function admit(request: FastifyRequest, reply: FastifyReply, options: GuardOptions): void {
+  refuseForeign(request);
+  if (!options.bearer.accepts(request.headers.authorization)) {
+    prove(request, reply, options);
+    reply.header("www-authenticate", "Bearer");
+    throw new RemoteError("unauthorized", "the bearer token is missing or wrong");
+  }
+  const secret = request.headers["x-approver"];
+  if (typeof secret === "string") request.approver = options.approvers.identify(secret);
 }
 
 function refuseForeign(request: FastifyRequest): void {

@@ -1,7 +1,7 @@
 // What makes two requests with the same commandID the same request: all that the client chose, and nothing that it did not
 // (a private temporary directory has another name each time).
-import * as crypto from "node:crypto";
 import type { CommandRequest } from "../../protocol/command.js";
+import { sha256 } from "../sha256.js";
 import type { CommandSpec } from "./types.js";
 
 /** Of a request as it came; how an ask is to be answered is no part of what is to run. */
@@ -34,11 +34,6 @@ function sorted(env: Record<string, string> | undefined): [string, string][] {
   return Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-const { createHash } = crypto;
-const { hash } = crypto as { hash?: (algorithm: string, text: string, encoding: "base64url") => string };
-
 function digest(chosen: unknown[]): string {
-  const text = JSON.stringify(chosen);
-  // in one call where Node has it (21.7): half the time
-  return hash === undefined ? createHash("sha256").update(text).digest("base64url") : hash("sha256", text, "base64url");
+  return sha256(JSON.stringify(chosen), "base64url");
 }

@@ -16,7 +16,7 @@ export interface Asker {
   /** The answered asks whose `once` this request uses. */
   permissionIDs: string[];
   /** Aborted when the client has gone. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 export interface Target {

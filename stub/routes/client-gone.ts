@@ -11,14 +11,16 @@ declare module "fastify" {
 /** Once per app, before its routes. */
 export function installClientGone(app: FastifyInstance): void {
   app.decorateRequest("answer", null);
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     request.answer = reply.raw;
+    done();
   });
 }
 
 /** Aborted when the connection closes before the answer was sent. */
 export function clientGone({ answer }: FastifyRequest): AbortSignal {
   const controller = new AbortController();
+  if (answer?.destroyed && !answer.writableFinished) controller.abort();
   answer?.once("close", () => {
     if (!answer.writableFinished) controller.abort();
   });
