@@ -22,7 +22,7 @@ export const FrameType = {
   failed: 4,
   /** spawner only: every descendant has ended, or the kill is confirmed; UTF-8 JSON {survivors: pid[]}. */
   settled: 5,
-  /** HTTP only: JSON `CommandRecord` as it is now (first frame, when the command is accepted or found). */
+  /** HTTP only: JSON `CommandRecord` as it is now: the first frame, once the command is accepted or found. Not there where `end` leaves at once. */
   record: 6,
   /** HTTP only: JSON {first, last} byte offsets of this stream that the cap dropped. */
   gap: 7,

@@ -169,7 +169,7 @@ class OutputReader {
     const stream = frame.stream === 1 ? "stderr" : "stdout";
     if (frame.type === FrameType.output) return this.#output(frame, stream);
     if (frame.type === FrameType.record) this.#record(frame);
-    else if (frame.type === FrameType.end) this.end = parseRecord(frame.payload);
+    else if (frame.type === FrameType.end) this.#end(parseRecord(frame.payload));
     else if (frame.type === FrameType.gap) this.#gap(frame, stream);
     return undefined;
   }
@@ -199,6 +199,14 @@ class OutputReader {
     if (this.accepted) return;
     this.accepted = true;
     this.#options.onAccepted?.(parseRecord(frame.payload));
+  }
+
+  #end(record: CommandRecord): void {
+    this.end = record;
+    if (this.accepted) return;
+    // a quick command: accepted and ended in one
+    this.accepted = true;
+    this.#options.onAccepted?.(record);
   }
 
   /** The cap of the host's log dropped these bytes: they are gone, what follows is still in order. */

@@ -1,4 +1,5 @@
-// One HTTP answer that follows one command: `record`, then output as it comes, then `end`.
+// One HTTP answer that follows one command: `record`, then output as it comes, then `end`. Where all of it leaves at once
+// there is no `record`: `end` says the same and more.
 // Memory: at most what the response buffers plus one piece. While the client is slow nothing is queued; the log has it.
 // Latency: the first frames wait for each other up to 20 ms, so that a quick command is one packet: head, output and end.
 import type { ServerResponse } from "node:http";
@@ -37,6 +38,8 @@ export class Follow {
   #isOpen = false;
   #blocked = false;
   #reading = false;
+  /** As it was when the command was found; said with the head. */
+  #first: CommandRecord | undefined;
   #last: CommandRecord | undefined;
   #finished = false;
   #buffer: Buffer | undefined;
@@ -64,7 +67,7 @@ export class Follow {
     this.#response.statusCode = 200;
     this.#response.setHeader("content-type", "application/octet-stream");
     this.#response.setHeader("cache-control", "no-store");
-    this.#write(jsonFrame(FrameType.record, record));
+    this.#first = record;
     this.#headTimer = setTimeout(() => this.#sendHead(), HEAD_DELAY_MS);
     this.#pump();
   }
@@ -185,19 +188,19 @@ export class Follow {
 
   #sendHead(): void {
     clearTimeout(this.#headTimer);
-    const first = this.#waiting;
-    if (first === undefined || this.#finished) return;
+    const waiting = this.#waiting;
+    if (waiting === undefined || this.#finished) return;
     this.#waiting = undefined;
-    this.#blocked = !this.#response.write(Buffer.concat(first));
+    this.#blocked = !this.#response.write(Buffer.concat([jsonFrame(FrameType.record, this.#first), ...waiting]));
   }
 
   #finish(record: CommandRecord): void {
     const last = jsonFrame(FrameType.end, record);
-    const first = this.#waiting ?? [];
+    const waiting = this.#waiting ?? [];
     this.#finished = true;
     this.#waiting = undefined;
     clearTimeout(this.#headTimer);
-    this.#response.end(first.length > 0 ? Buffer.concat([...first, last]) : last);
+    this.#response.end(waiting.length > 0 ? Buffer.concat([...waiting, last]) : last);
   }
 
   #close(): void {

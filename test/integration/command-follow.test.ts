@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
 import { FrameType, frameReader } from "../../protocol/frames.js";
-import { type CommandApp, collect, commandApp, commandRequest, json, send } from "../fixtures/command-app.js";
+import { type CommandApp, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
 import { stubProcess } from "../fixtures/command-process.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { eventually } from "../fixtures/processes.js";
@@ -50,6 +50,17 @@ const recordOf = async (app: Pick<CommandApp, "socket">, id: string) =>
   json<CommandRecord>(await send(app, "GET", `/command/${id}`));
 
 describe.skipIf(compiler === undefined)("following a command (needs a C compiler)", () => {
+  it("says the record first where the end does not leave with it, and the end alone where it does", async () => {
+    await using app = await commandApp();
+    const quick = await run(app, "true");
+    expect([quick.first, quick.end?.state]).toEqual([undefined, "exited"]);
+    // an end that is known when the answer begins leaves at once, however long the command took
+    const again = await collect(await send(app, "GET", `/command/${quick.end?.commandID}/output?follow=1`));
+    expect([again.first, again.end]).toEqual([undefined, quick.end]);
+    const slow = await run(app, "sleep 0.3");
+    expect([slow.first?.state, slow.end?.state]).toEqual(["running", "exited"]);
+  });
+
   it("goes on when its client goes away, and its output waits", async () => {
     await using app = await commandApp();
     const gate = join(app.folder, "gate");
