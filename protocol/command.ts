@@ -35,6 +35,19 @@ export const CommandState = Type.Union([
 ]);
 export type CommandState = Static<typeof CommandState>;
 
+/** Bytes of a stream, both ends included. */
+export const ByteRange = Type.Object({ first: Type.Integer(), last: Type.Integer() });
+export type ByteRange = Static<typeof ByteRange>;
+
+/** What the host's log of a command does not hold; of each stream one range at most, in its middle. */
+export const DroppedOutput = Type.Object({
+  stdout: Type.Union([ByteRange, Type.Null()]),
+  stderr: Type.Union([ByteRange, Type.Null()]),
+  /** `cap`: the log had reached its size. `disk`: the host's disk, or a quota, took no more. */
+  reason: Type.Union([Type.Literal("cap"), Type.Literal("disk")]),
+});
+export type DroppedOutput = Static<typeof DroppedOutput>;
+
 export const CommandRecord = Type.Object({
   commandID: CommandID,
   sessionID: SessionID,
@@ -55,8 +68,12 @@ export const CommandRecord = Type.Object({
     started: Type.Optional(Type.Integer()),
     ended: Type.Optional(Type.Integer()),
   }),
-  /** Bytes printed so far. */
-  output: Type.Object({ stdout: Type.Integer(), stderr: Type.Integer() }),
+  /** Bytes printed so far, and which of them the log has lost; without `dropped` (known at the end): none. */
+  output: Type.Object({
+    stdout: Type.Integer(),
+    stderr: Type.Integer(),
+    dropped: Type.Optional(DroppedOutput),
+  }),
   /** Processes of this command that were alive when its shell had ended. */
   pending: Type.Integer(),
   /** After a kill: null until it is confirmed, then the pids that could not be ended. */

@@ -27,6 +27,7 @@ export const ERRORS = {
   session_exists: { status: 409, hint: "choose another id, or use the session that is there" },
   permission_replied: { status: 409, hint: "an ask is answered once; ask again by repeating the request" },
   command_conflict: { status: 409, hint: "this commandID belongs to another command; use a new one" },
+  output_dropped: { status: 410, hint: "details say which bytes are gone; ask again from behind the last of them" },
   conflict: { status: 409, hint: "the file changed since it was read; read it again" },
   state_newer: { status: 409, hint: "update the plugin: a newer stub wrote this" },
   answer_lost: { status: 409, hint: "look what is there before you do it again" },

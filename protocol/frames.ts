@@ -24,7 +24,7 @@ export const FrameType = {
   settled: 5,
   /** HTTP only: JSON `CommandRecord` as it is now: the first frame, once the command is accepted or found. Not there where `end` leaves at once. */
   record: 6,
-  /** HTTP only: JSON {first, last} byte offsets of this stream that the cap dropped. */
+  /** HTTP only: JSON `ByteRange`: these bytes of this stream were dropped before they could be sent; the next frame goes on behind them. */
   gap: 7,
   /** spawner only: the helper of this command died before it had settled; i32 wait status. */
   gone: 8,

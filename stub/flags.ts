@@ -17,6 +17,8 @@ export interface StubFlags {
   runDirectory: string;
   /** Seconds without connections and commands after which the stub ends; undefined: never. */
   idleExit: number | undefined;
+  /** Bytes that the logs of one command may hold; undefined: the usual. */
+  logCap: number | undefined;
 }
 
 export const HELP = `opencode-remote-ssh-stub [FLAGS]
@@ -31,6 +33,7 @@ export const HELP = `opencode-remote-ssh-stub [FLAGS]
   --audit-file PATH    (log/audit.log)
   --run-dir PATH       stub.json, stub.pid (run)
   --idle-exit SECONDS  end after so long without connections and commands
+  --log-cap BYTES      of the output of one command that are kept (268435456)
   --probe              try every part, print JSON, exit 0 if all work
   --version            print the version, exit
   --help               this
@@ -65,6 +68,7 @@ export function parseFlags(args: string[], defaults: FlagDefaults): StubFlags {
     auditFile: below(values["audit-file"], INSTALL.audit),
     runDirectory,
     idleExit: parseSeconds(values["idle-exit"]),
+    logCap: parseBytes(values["log-cap"]),
   };
 }
 
@@ -85,6 +89,7 @@ function parse(args: string[]) {
         "audit-file": text,
         "run-dir": text,
         "idle-exit": text,
+        "log-cap": text,
         probe: flag,
         version: flag,
         help: flag,
@@ -120,4 +125,13 @@ function parseSeconds(text: string | undefined): number | undefined {
   if (!Number.isInteger(seconds) || seconds < 1)
     throw new RemoteError("usage", `--idle-exit takes whole seconds, not ${text}`);
   return seconds;
+}
+
+function parseBytes(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const bytes = Number(text);
+  if (!Number.isSafeInteger(bytes) || bytes < 4096) {
+    throw new RemoteError("usage", `--log-cap takes a number of bytes, 4096 at least, not ${text}`);
+  }
+  return bytes;
 }

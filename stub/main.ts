@@ -93,6 +93,7 @@ async function run(
         events,
         log,
         onLoginProblem: (message) => problems.add({ code: "login_environment", message }),
+        logCap: flags.logCap,
       }),
     log,
     problems,

@@ -7,19 +7,12 @@ import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType } from "../../protocol/frames.js";
 import { deferred } from "./deferred.js";
 import { startFailure } from "./failure.js";
-import {
-  END_FLAG,
-  type EndRecord,
-  parseEnd,
-  type RunFile,
-  type RunMeta,
-  readRunFile,
-  SUFFIX,
-  waitStatus,
-} from "./files.js";
+import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile } from "./files.js";
 import { Follow } from "./follow.js";
+import { LiveRecord } from "./live-record.js";
+import { LogReader } from "./log-reader.js";
 import type { Command, CommandEventType, CommandOutputProperties, OutputOffsets } from "./types.js";
-import { isAlive, logSize, type ProcessName } from "./watch.js";
+import { isAlive, logEnd, type ProcessName } from "./watch.js";
 
 /** What a command needs of the service that holds it. */
 export interface CommandOwner {
@@ -48,7 +41,7 @@ export class RunningCommand implements Command {
   readonly settled: Promise<CommandRecord>;
   readonly #owner: CommandOwner;
   readonly #base: string;
-  readonly #record: CommandRecord;
+  readonly #record: LiveRecord;
   readonly #followers = new Set<Follow>();
   readonly #start = deferred<void>();
   readonly #done = deferred<CommandRecord>();
@@ -58,8 +51,6 @@ export class RunningCommand implements Command {
   #limit: NodeJS.Timeout | undefined;
   #outputEvent: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
-  /** The answer was given by a cancel, before the helper confirmed the end. */
-  #cancelled = false;
   #fromDisk = false;
   #submitted = false;
 
@@ -72,23 +63,7 @@ export class RunningCommand implements Command {
     this.started.catch(() => undefined);
     this.done = this.#done.promise;
     this.settled = this.#settle.promise;
-    this.#record = {
-      commandID: meta.commandID,
-      sessionID: meta.sessionID,
-      workspaceID: meta.workspaceID,
-      title: meta.title,
-      cwd: meta.cwd,
-      state: "queued",
-      exit: null,
-      signal: null,
-      timedOut: false,
-      aborted: false,
-      time: { created: meta.created },
-      output: { stdout: 0, stderr: 0 },
-      pending: 0,
-      survivors: null,
-      enforcement: meta.enforcement,
-    };
+    this.#record = new LiveRecord(meta);
   }
 
   /** One that an earlier stub started: ended, or still running under its helper, or lost. */
@@ -117,16 +92,16 @@ export class RunningCommand implements Command {
   }
 
   get cold(): boolean {
-    const { ended } = this.#record.time;
+    const { ended } = this.#record.now.time;
     return this.#fromDisk || (ended !== undefined && Date.now() - ended > COLD_MS);
   }
 
   record(): CommandRecord {
-    return { ...this.#record, time: { ...this.#record.time }, output: { ...this.#record.output } };
+    return this.#record.snapshot();
   }
 
-  logPath(stream: "stdout" | "stderr"): string {
-    return this.#base + SUFFIX[stream];
+  openLog(stream: "stdout" | "stderr"): LogReader {
+    return new LogReader(this.#base, stream === "stdout" ? 0 : 1);
   }
 
   follow(response: ServerResponse, from: OutputOffsets = { stdout: 0, stderr: 0 }): void {
@@ -149,14 +124,11 @@ export class RunningCommand implements Command {
 
   cancel(reason: "abort" | "timeout"): CommandRecord {
     if (this.isSettled) return this.record();
-    if (reason === "timeout") this.#record.timedOut = true;
-    else this.#record.aborted = true;
+    this.#record.flag(reason);
     const reached = this.#submitted && this.#owner.cancel(this, reason);
     if (!reached && this.#helper !== undefined && isAlive(this.#helper)) process.kill(this.#helper.pid, "SIGTERM");
     if (this.isRunning) {
-      this.#cancelled = true;
-      this.#record.state = "killed";
-      this.#record.time.ended = Date.now();
+      this.#record.cancel(Date.now());
       this.#answer();
     }
     if (!this.#submitted && !this.#fromDisk) this.#settleWith([]);
@@ -183,7 +155,7 @@ export class RunningCommand implements Command {
       case FrameType.failed: {
         const { stage, errno } = JSON.parse(text(frame.payload)) as { stage: string; errno: number };
         if (stage === "log" && errno === constants.errno.EEXIST) this.#takeOver();
-        else this.fail(startFailure(stage, errno, { program: this.#record.title, cwd: this.#record.cwd }));
+        else this.fail(startFailure(stage, errno, { program: this.#record.now.title, cwd: this.#record.now.cwd }));
         break;
       }
       case FrameType.settled: {
@@ -198,12 +170,12 @@ export class RunningCommand implements Command {
 
   /** Nothing ran. */
   fail(error: RemoteError): void {
-    if (this.#cancelled && !this.isSettled) this.#settleWith([]);
+    if (this.#record.isCancelled && !this.isSettled) this.#settleWith([]);
     if (this.#phase !== "queued") return;
     this.#phase = "failed";
     this.#clearTimers();
-    this.#record.state = "lost";
-    this.#record.survivors = [];
+    this.#record.lose(Date.now());
+    this.#record.settle([]);
     this.#start.reject(error);
     for (const follow of [...this.#followers]) follow.fail(error);
     this.#done.resolve(this.record());
@@ -249,13 +221,10 @@ export class RunningCommand implements Command {
 
   #takeFile(file: RunFile): void {
     this.#fromDisk = true;
-    this.#record.time.created = file.meta.created;
-    this.#record.time.started = file.process.started;
+    this.#record.created(file.meta.created);
+    this.#record.run(file.process.started);
     this.#helper = file.meta.boot === this.#owner.boot ? file.process : undefined;
-    if (this.#phase === "queued") {
-      this.#phase = "running";
-      this.#record.state = "running";
-    }
+    if (this.#phase === "queued") this.#phase = "running";
     for (const follow of this.#followers) follow.open();
     this.#start.resolve();
     this.#lookAtDisk();
@@ -269,10 +238,9 @@ export class RunningCommand implements Command {
   }
 
   #run(): void {
-    this.#record.time.started ??= Date.now();
     if (this.#phase !== "queued") return;
     this.#phase = "running";
-    this.#record.state = "running";
+    this.#record.run(Date.now());
     for (const follow of this.#followers) follow.open();
     this.#start.resolve();
     this.#owner.emit("command.started", this.record());
@@ -285,23 +253,8 @@ export class RunningCommand implements Command {
   }
 
   #reportEnd(end: EndRecord): void {
-    const { exit, signal } = waitStatus(end.status);
-    const record = this.#record;
     const first = this.isRunning;
-    record.exit = exit;
-    record.signal = signal;
-    record.timedOut ||= (end.flags & END_FLAG.timedOut) !== 0;
-    record.aborted ||= (end.flags & (END_FLAG.aborted | END_FLAG.leftovers)) !== 0;
-    const killed = (end.flags & (END_FLAG.timedOut | END_FLAG.aborted)) !== 0;
-    record.state = killed || signal !== null || this.#cancelled ? "killed" : "exited";
-    record.time.started = end.started;
-    record.time.ended = end.ended;
-    record.output = {
-      stdout: Math.max(end.stdout, record.output.stdout),
-      stderr: Math.max(end.stderr, record.output.stderr),
-    };
-    record.pending = end.pending;
-    record.survivors = end.survivors;
+    this.#record.end(end);
     if (first) this.#answer();
   }
 
@@ -321,19 +274,19 @@ export class RunningCommand implements Command {
   #settleWith(survivors: number[]): void {
     if (this.isSettled) return;
     if (this.isRunning) this.#answer();
-    this.#phase = "settled";
-    this.#record.survivors = survivors;
-    this.#clearTimers();
-    this.#settle.resolve(this.record());
-    this.#owner.settled(this);
+    this.#record.settle(survivors);
+    this.#over();
   }
 
   #lose(): void {
     if (this.isRunning) {
-      this.#record.state = "lost";
-      this.#record.time.ended = Date.now();
+      this.#record.lose(Date.now());
       this.#answer();
     }
+    this.#over();
+  }
+
+  #over(): void {
     this.#phase = "settled";
     this.#clearTimers();
     this.#settle.resolve(this.record());
@@ -343,30 +296,29 @@ export class RunningCommand implements Command {
   #lookAtDisk(): void {
     // in this order: a helper that ends in between has written its end before it was seen dead
     const alive = this.#helper !== undefined && isAlive(this.#helper);
-    const end = readRunFile(this.#base)?.end;
-    const output = { stdout: logSize(this.logPath("stdout")), stderr: logSize(this.logPath("stderr")) };
-    if (output.stdout !== this.#record.output.stdout || output.stderr !== this.#record.output.stderr) {
-      this.#grow(0, output.stdout);
-      this.#grow(1, output.stderr);
-      for (const follow of this.#followers) {
-        follow.grew(0, output.stdout);
-        follow.grew(1, output.stderr);
-      }
+    const file = readRunFile(this.#base);
+    const end = file?.end;
+    for (const stream of [0, 1] as const) {
+      const length = logEnd(this.#base, stream, file?.marks[stream]);
+      this.#grow(stream, length);
+      for (const follow of this.#followers) follow.grew(stream, length);
     }
+    if (file !== undefined) this.#record.marked(file.marks);
     if (end !== undefined) this.#reportEnd(end);
     if (end?.survivors) this.#settleWith(end.survivors);
     else if (!alive) this.#lose();
   }
 
   #grow(stream: 0 | 1, end: number): void {
-    const name = stream === 0 ? "stdout" : "stderr";
-    const { output } = this.#record;
-    output[name] = Math.max(output[name], end);
+    const { output } = this.#record.now;
+    if ((stream === 0 ? output.stdout : output.stderr) >= end) return;
+    this.#record.grow(stream, end);
     if (this.#outputEvent !== undefined || this.#phase !== "running" || !this.#owner.listening()) return;
     this.#outputEvent = setTimeout(() => {
       this.#outputEvent = undefined;
-      const { commandID, sessionID, workspaceID } = this.#record;
-      this.#owner.emit("command.output", { commandID, sessionID, workspaceID, ...this.#record.output });
+      const { commandID, sessionID, workspaceID, output } = this.#record.now;
+      const { stdout, stderr } = output;
+      this.#owner.emit("command.output", { commandID, sessionID, workspaceID, stdout, stderr });
     }, OUTPUT_EVENT_MS);
     this.#outputEvent.unref();
   }

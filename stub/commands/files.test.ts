@@ -13,14 +13,25 @@ const META = {
   boot: "b",
 };
 const PROCESS = { pid: 7, startTime: "99", started: 2 };
-const END = { status: 0, flags: 0, started: 2, ended: 3, stdout: 1, stderr: 0, pending: 1, dropped: 0, errno: 0 };
+const END = {
+  status: 0,
+  flags: 0,
+  started: 2,
+  ended: 3,
+  stdout: 1,
+  stderr: 0,
+  pending: 1,
+  dropped: { stdout: null, stderr: null },
+  errno: 0,
+};
+const PLAIN = `${`${"0".repeat(16)} `.repeat(10).slice(0, -1)}\n`;
 
 describe("the record of a command on disk", () => {
-  const begin = `${JSON.stringify(META)}\n${JSON.stringify(PROCESS)}\n`;
+  const begin = `${PLAIN}${JSON.stringify(META)}\n${JSON.stringify(PROCESS)}\n`;
 
   it("has no end while it runs, nor while the line of the end is half written", () => {
     for (const text of [begin, `${begin}{"status":0,"fl`]) {
-      expect(parseRun(text)).toEqual({ meta: META, process: PROCESS, end: undefined });
+      expect(parseRun(text)).toEqual({ marks: [undefined, undefined], meta: META, process: PROCESS, end: undefined });
       expect(hasEnded(text)).toBe(false);
     }
   });
@@ -33,7 +44,15 @@ describe("the record of a command on disk", () => {
   });
 
   it("is refused where it makes no sense", () => {
-    for (const text of ["", "\n", "{}\n{}\n", `${begin}{}\n`, begin.slice(0, 20)]) {
+    for (const text of [
+      "",
+      "\n",
+      "{}\n{}\n",
+      `${PLAIN}{}\n{}\n`,
+      `${begin}{}\n`,
+      begin.slice(0, 20),
+      begin.slice(0, 190),
+    ]) {
       expect(() => parseRun(text)).toThrow(SyntaxError);
     }
   });

@@ -3,16 +3,16 @@
 // Memory: at most what the response buffers plus one piece. While the client is slow nothing is queued; the log has it.
 // Latency: the first frames wait for each other up to 20 ms, so that a quick command is one packet: head, output and end.
 import type { ServerResponse } from "node:http";
-import type { CommandRecord } from "../../protocol/command.js";
+import type { ByteRange, CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { encodeFrame, FRAME_HEADER, FrameType, writeFrameHeader } from "../../protocol/frames.js";
-import { LogReader } from "./output.js";
+import type { LogReader, Piece } from "./log-reader.js";
 import type { OutputOffsets } from "./types.js";
 
 /** What a follower needs of its command. */
 export interface Followed {
   record(): CommandRecord;
-  logPath(stream: "stdout" | "stderr"): string;
+  openLog(stream: "stdout" | "stderr"): LogReader;
   /** True where the log may have to come from the disk. */
   readonly cold: boolean;
 }
@@ -49,7 +49,7 @@ export class Follow {
     this.#command = command;
     this.#onClose = onClose;
     this.#sent = [from.stdout, from.stderr];
-    this.#logs = [new LogReader(command.logPath("stdout")), new LogReader(command.logPath("stderr"))];
+    this.#logs = [command.openLog("stdout"), command.openLog("stderr")];
     response.on("drain", () => {
       this.#blocked = false;
       this.#pump();
@@ -141,9 +141,9 @@ export class Follow {
     }
     this.#reading = true;
     log.readLater(bytes, FRAME_HEADER, length, offset).then(
-      (count) => {
+      (piece) => {
         this.#reading = false;
-        this.#readPieceDone(stream, bytes, count);
+        this.#readPieceDone(stream, bytes, piece);
         this.#pump();
       },
       (error: unknown) => this.#readFailed(stream, error),
@@ -157,7 +157,11 @@ export class Follow {
     return this.#buffer.subarray(0, length);
   }
 
-  #readPieceDone(stream: 0 | 1, bytes: Buffer, count: number): void {
+  #readPieceDone(stream: 0 | 1, bytes: Buffer, count: Piece): void {
+    if (typeof count !== "number") {
+      this.#tellGap(stream, count);
+      return;
+    }
     if (count === 0) {
       this.#readFailed(stream, new Error("the log is shorter than its record says"));
       return;
@@ -165,6 +169,13 @@ export class Follow {
     writeFrameHeader(bytes, { id: 0, type: FrameType.output, stream, offset: this.#sent[stream] }, count);
     this.#sent[stream] += count;
     this.#write(bytes.subarray(0, FRAME_HEADER + count));
+  }
+
+  /** The cap dropped these before they were read. */
+  #tellGap(stream: 0 | 1, gap: ByteRange): void {
+    this.#sent[stream] = gap.last + 1;
+    this.#known[stream] = Math.max(this.#known[stream], this.#sent[stream]);
+    this.#write(jsonFrame(FrameType.gap, gap, stream, gap.first));
   }
 
   #readFailed(stream: 0 | 1, cause: unknown): void {
@@ -211,6 +222,6 @@ export class Follow {
   }
 }
 
-function jsonFrame(type: number, value: unknown): Uint8Array {
-  return encodeFrame({ id: 0, type, stream: 0, offset: 0, payload: encoder.encode(JSON.stringify(value)) });
+function jsonFrame(type: number, value: unknown, stream: 0 | 1 = 0, offset = 0): Uint8Array {
+  return encodeFrame({ id: 0, type, stream, offset, payload: encoder.encode(JSON.stringify(value)) });
 }

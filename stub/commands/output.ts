@@ -1,69 +1,47 @@
-// Output is read from the log on disk, by live followers and replays alike; what a client has not taken stays there.
-import { closeSync, createReadStream, openSync, read, readSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+// GET /command/:id/output without follow: the bytes that are there now, up to the next hole.
 import { Readable } from "node:stream";
-import { codeOf } from "../../protocol/errors.js";
+import type { ByteRange } from "../../protocol/command.js";
+import { RemoteError } from "../../protocol/errors.js";
+import type { LogReader } from "./log-reader.js";
 
-/** One log, read forward in pieces by one follower. Opens at the first read; `close` is idempotent. */
-export class LogReader {
-  readonly #path: string;
-  #descriptor = -1;
-  #reading = false;
-  #closed = false;
+const PIECE = 64 * 1024;
 
-  constructor(path: string) {
-    this.#path = path;
+export interface Output {
+  stream: Readable;
+  length: number;
+  /** What the log has lost behind these bytes. */
+  hole: ByteRange | undefined;
+}
+
+/** From `offset` to `end`, or to the hole before it. Throws `output_dropped` for an offset inside of one. Closes `log`. */
+export function openOutput(log: LogReader, offset: number, end: number): Output {
+  if (offset >= end) return { stream: Readable.from([]), length: 0, hole: undefined };
+  const hole = log.hole();
+  if (hole !== null && offset >= hole.first && offset <= hole.last) {
+    log.close();
+    throw dropped(hole);
   }
+  const isAhead = hole !== null && offset < hole.first;
+  const until = isAhead ? Math.min(end, hole.first) : end;
+  const stream = Readable.from(pieces(log, offset, until), { objectMode: false });
+  stream.once("close", () => log.close());
+  return { stream, length: until - offset, hole: isAhead ? hole : undefined };
+}
 
-  /** At most `length` bytes from `position` into `target` at `at`; how many came. For what was written a moment ago. */
-  readNow(target: Uint8Array, at: number, length: number, position: number): number {
-    return readSync(this.#open(), target, at, length, position);
-  }
-
-  /** The same without holding up others: for logs that may have to come from the disk. */
-  readLater(target: Uint8Array, at: number, length: number, position: number): Promise<number> {
-    const descriptor = this.#open();
-    this.#reading = true;
-    return new Promise((resolve, reject) => {
-      read(descriptor, target, at, length, position, (error, count) => {
-        this.#reading = false;
-        if (this.#closed) this.#release();
-        if (error) reject(error);
-        else resolve(count);
-      });
-    });
-  }
-
-  close(): void {
-    this.#closed = true;
-    if (!this.#reading) this.#release();
-  }
-
-  #open(): number {
-    if (this.#descriptor < 0) this.#descriptor = openSync(this.#path, "r");
-    return this.#descriptor;
-  }
-
-  #release(): void {
-    if (this.#descriptor >= 0) closeSync(this.#descriptor);
-    this.#descriptor = -1;
+/** Breaks off where the bytes were overwritten while the client was slow: the next request is told. */
+async function* pieces(log: LogReader, from: number, until: number): AsyncGenerator<Uint8Array> {
+  for (let at = from; at < until; ) {
+    const buffer = Buffer.allocUnsafe(Math.min(PIECE, until - at));
+    const piece = await log.readLater(buffer, 0, buffer.length, at);
+    if (typeof piece !== "number") throw dropped(piece);
+    if (piece === 0) throw new RemoteError("EIO", "the log is shorter than its record says");
+    yield buffer.subarray(0, piece);
+    at += piece;
   }
 }
 
-/** The bytes of a log from `offset` to its end as it is now. A log that was never made is empty. */
-export async function openOutput(path: string, offset: number): Promise<{ stream: Readable; length: number }> {
-  let file: FileHandle;
-  try {
-    file = await open(path, "r");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return { stream: Readable.from([]), length: 0 };
-    throw error;
-  }
-  const { size } = await file.stat();
-  const length = Math.max(0, size - offset);
-  if (length === 0) {
-    await file.close();
-    return { stream: Readable.from([]), length: 0 };
-  }
-  return { stream: createReadStream("", { fd: file, start: offset, end: size - 1, autoClose: true }), length };
+function dropped(hole: ByteRange): RemoteError {
+  return new RemoteError("output_dropped", `the log does not hold bytes ${hole.first} to ${hole.last}`, {
+    details: hole,
+  });
 }

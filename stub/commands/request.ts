@@ -5,6 +5,8 @@ export interface StartRequest {
   graceMs: number;
   /** 0: none. */
   timeoutMs: number;
+  /** Bytes that both logs together may hold on the disk; 0: no limit. */
+  logCap: number;
   /** Undefined: the one of the stub. */
   umask: number | undefined;
   /** Path of the command's files without their suffix. */
@@ -49,7 +51,7 @@ export function encodeStart(id: number, request: StartRequest): Buffer {
   const args = Buffer.from([...request.argv, ...alternative, ""].join("\0"));
   const meta = Buffer.from(request.meta);
   const { environment } = request;
-  const total = 12 + 20 + paths.length + 8 + args.length + 4 + environment.bytes.length + 4 + meta.length;
+  const total = 12 + 28 + paths.length + 8 + args.length + 4 + environment.bytes.length + 4 + meta.length;
   if (total > LARGEST) throw new RemoteError("spawn_failed", `a command of ${total} bytes is too long to execute`);
   const bytes = Buffer.allocUnsafe(total);
   let at = bytes.writeUInt32LE(total - 4, 0);
@@ -58,6 +60,7 @@ export function encodeStart(id: number, request: StartRequest): Buffer {
   at = bytes.writeUInt32LE(0, at);
   at = bytes.writeUInt32LE(request.graceMs, at);
   at = bytes.writeBigUInt64LE(BigInt(request.timeoutMs), at);
+  at = bytes.writeBigUInt64LE(BigInt(request.logCap), at);
   at = bytes.writeUInt32LE(request.umask ?? UMASK_INHERITED, at);
   at += paths.copy(bytes, at);
   at = bytes.writeUInt32LE(request.argv.length + alternative.length, at);

@@ -42,6 +42,8 @@ export interface CommandServiceOptions {
   onLoginProblem?: (problem: string) => void;
   /** From SIGTERM to SIGKILL. Default 2000. */
   graceMs?: number;
+  /** Bytes that both logs of one command may hold on the disk. Default 256 MiB. */
+  logCap?: number | undefined;
   /** Ended commands that are kept in memory; the rest is read from disk when asked for. Default 200. */
   keep?: number;
 }
@@ -53,6 +55,7 @@ interface Started {
 }
 
 const GRACE_MS = 2000;
+const LOG_CAP = 256 * 1024 * 1024;
 const KEEP = 200;
 /** After the spawner's death: its helpers' reports still come, those that were never forked send none. */
 const ORPHAN_MS = 1000;
@@ -218,6 +221,7 @@ export class HostCommandService implements CommandService, CommandOwner {
       this.#spawner.start(number, {
         graceMs: this.#options.graceMs ?? GRACE_MS,
         timeoutMs: spec.timeoutMs ?? 0,
+        logCap: this.#options.logCap ?? LOG_CAP,
         umask: host.umask,
         base: this.#base(spec.commandID),
         cwd: spec.cwd,

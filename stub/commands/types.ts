@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { CommandRecord } from "../../protocol/command.js";
 import type { Enforcement } from "../../protocol/health.js";
+import type { LogReader } from "./log-reader.js";
 
 /** One command, after admission: ids are checked, the directory is canonical, every ask is answered. */
 export interface CommandSpec {
@@ -51,8 +52,8 @@ export interface Command {
   follow(response: ServerResponse, from?: OutputOffsets): void;
   /** The caller has its answer at once, the kill is confirmed by `settled`. Idempotent; also ends what an ended shell left behind. */
   cancel(reason: "abort" | "timeout"): CommandRecord;
-  /** Path of the log of one stream; the file is missing as long as nothing was printed. */
-  logPath(stream: "stdout" | "stderr"): string;
+  /** A reader of the log of one stream, to be closed by whoever asks for it. */
+  openLog(stream: "stdout" | "stderr"): LogReader;
 }
 
 export interface CommandFilter {

@@ -2,6 +2,8 @@
 // or of the spawner's socket). Polled: such commands are few, and nothing else tells.
 import { readFileSync, statSync } from "node:fs";
 import { codeOf } from "../../protocol/errors.js";
+import { SUFFIX } from "./files.js";
+import type { Marks } from "./marks.js";
 
 /** A pid alone is reused sooner or later; with its start time it names one process until the next boot. */
 export interface ProcessName {
@@ -30,7 +32,8 @@ export function bootID(): string {
   }
 }
 
-/** Size of a log in bytes; 0 where it was never made. */
-export function logSize(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+/** Bytes that a stream has by now; 0 where its log was never made. A ring tells by its marks, a plain log by its size. */
+export function logEnd(base: string, stream: 0 | 1, marks: Marks | undefined): number {
+  if (marks !== undefined) return marks.end;
+  return statSync(base + (stream === 0 ? SUFFIX.stdout : SUFFIX.stderr), { throwIfNoEntry: false })?.size ?? 0;
 }

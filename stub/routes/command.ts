@@ -86,9 +86,11 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
       command.follow(reply.raw, stream === undefined ? { stdout, stderr } : { ...none, [stream]: offset });
       return reply;
     }
-    const output = await openOutput(command.logPath(stream ?? "stdout"), offset);
+    const name = stream ?? "stdout";
+    const output = openOutput(command.openLog(name), offset, command.record().output[name]);
     reply.header("content-type", "application/octet-stream");
     reply.header("content-length", output.length);
+    if (output.hole !== undefined) reply.header("x-output-dropped", `${output.hole.first}-${output.hole.last}`);
     return reply.send(output.stream);
   });
 

@@ -1,7 +1,5 @@
 // The output of one shell request as text: both streams in the order in which they were seen, its middle dropped when it is long.
-import { type FileHandle, open } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
-import { codeOf } from "../../protocol/errors.js";
 import type { Command } from "../commands/types.js";
 
 const LIMIT = 1024 * 1024;
@@ -48,19 +46,24 @@ export class ShellOutput {
   async #read(stream: "stdout" | "stderr"): Promise<void> {
     const end = this.#command.record().output[stream];
     if (this.#offsets[stream] >= end) return;
-    await using log = await openLog(this.#command.logPath(stream));
-    if (log === undefined) return;
-    const buffer = Buffer.allocUnsafe(CHUNK);
-    while (this.#offsets[stream] < end) {
-      const { bytesRead } = await log.handle.read(
-        buffer,
-        0,
-        Math.min(CHUNK, end - this.#offsets[stream]),
-        this.#offsets[stream],
-      );
-      if (bytesRead === 0) return;
-      this.#offsets[stream] += bytesRead;
-      this.#append(this.#decoders[stream].write(buffer.subarray(0, bytesRead)));
+    const log = this.#command.openLog(stream);
+    try {
+      const buffer = Buffer.allocUnsafe(CHUNK);
+      while (this.#offsets[stream] < end) {
+        const at = this.#offsets[stream];
+        const piece = await log.readLater(buffer, 0, Math.min(CHUNK, end - at), at);
+        if (piece === 0) return;
+        if (typeof piece === "number") {
+          this.#offsets[stream] += piece;
+          this.#append(this.#decoders[stream].write(buffer.subarray(0, piece)));
+        } else {
+          this.#offsets[stream] = piece.last + 1;
+          this.#append(this.#decoders[stream].end());
+          this.#append(`\n\n... (bytes ${piece.first} to ${piece.last} of ${stream} dropped) ...\n\n`);
+        }
+      }
+    } finally {
+      log.close();
     }
   }
 
@@ -73,15 +76,5 @@ export class ShellOutput {
     if (over <= 0) return;
     this.#dropped += over;
     this.#tail = this.#tail.slice(over);
-  }
-}
-
-async function openLog(path: string): Promise<(AsyncDisposable & { handle: FileHandle }) | undefined> {
-  try {
-    const handle = await open(path, "r");
-    return { handle, [Symbol.asyncDispose]: () => handle.close() };
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
   }
 }

@@ -3,20 +3,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseRun } from "../../stub/commands/files.js";
-import { type CommandApp, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
+import { collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
 import { stubProcess } from "../fixtures/command-process.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
+import { helperOf } from "../fixtures/helper-process.js";
 import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
 
 const compiler = await cCompiler();
-/** pid of the helper of a command, from its `.run` file. */
-async function helperOf(app: Pick<CommandApp, "folder">, commandID: string) {
-  const text = await eventually("the .run file", () =>
-    readFile(join(app.folder, "commands", `${commandID}.run`), "utf8").catch(() => undefined),
-  );
-  return JSON.parse(text.split("\n")[1] ?? "") as { pid: number; startTime: string };
-}
-
 /** pid of the parent, field 4 of /proc/PID/stat. */
 async function parentOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, "latin1");

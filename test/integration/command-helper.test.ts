@@ -222,8 +222,8 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
     expect(JSON.parse(Buffer.from(frame.payload).toString())).toMatchObject({
       status: 0,
       stdout: 8,
-      stderr: 0,
-      dropped: 5,
+      stderr: 5,
+      dropped: { stdout: null, stderr: { first: 0, last: 4 } },
     });
     spawner.socket.destroy();
     await spawner.exited;

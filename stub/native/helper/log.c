@@ -1,81 +1,93 @@
-// Files of one command below state/commands/: mode 0600 whatever the umask gives, nothing synced (a power cut may cost the
-// last second, which is not worth a disk flush per command).
-#define _GNU_SOURCE
+// Mode 0600 whatever the umask gives, nothing synced (a power cut may cost the last second, which is not worth a disk
+// flush per command).
 #include "log.h"
+#include "record.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+enum { FLOOR_STEPS = 64 };                // the floor moves by this part of the ring: readers are told before, and seldom
+
 void log_init(struct log *log, const char *base, const char *suffix) {
+  *log = (struct log){ .fd = -1 };
   snprintf(log->path, sizeof log->path, "%s.%s", base, suffix);
-  log->fd = -1;
-  log->size = log->dropped = 0;
-  log->error = 0;
 }
 
-// Writes all of it; what was taken before a failure is added to `done`. Returns 0 or an errno.
-static int write_all(int fd, const char *bytes, size_t length, uint64_t *done) {
-  while (length > 0) {
-    ssize_t n = write(fd, bytes, length);
+uint64_t log_size(const struct log *log) { return log->wrapped ? log->head + log->ring : log->end; }
+
+// Returns how much of it was written; less only with `log->error` set.
+static size_t write_at(struct log *log, const char *bytes, size_t length, uint64_t position) {
+  size_t done = 0;
+  while (done < length) {
+    ssize_t n = pwrite(log->fd, bytes + done, length - done, (off_t)(position + done));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return n == 0 ? ENOSPC : errno;
-    bytes += n;
-    length -= (size_t)n;
-    *done += (uint64_t)n;
+    if (n <= 0) {
+      if (log->error == 0) log->error = n == 0 ? ENOSPC : errno;
+      break;
+    }
+    done += (size_t)n;
   }
-  return 0;
+  return done;
 }
 
-void log_append(struct log *log, const char *bytes, size_t length) {
-  uint64_t before = log->size;
-  if (log->error == 0 && log->fd < 0) {
-    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (log->fd < 0) log->error = errno;
+static void mark(const struct log *log, int record, unsigned stream) {
+  record_mark(record, stream, (struct marks){ log->head, log->ring, log->floor, log->end });
+}
+
+static size_t append_plain(struct log *log, const char *bytes, size_t length) {
+  if (log->fd < 0) log->fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (log->fd < 0) {
+    log->error = errno;
+    return 0;
   }
-  if (log->error == 0) log->error = write_all(log->fd, bytes, length, &log->size);
-  log->dropped += length - (log->size - before);
+  size_t done = write_at(log, bytes, length, log->end);
+  log->end += done;
+  return done;
 }
 
-int record_prepare(const char *directory) {
-  return open(directory, O_WRONLY | O_TMPFILE | O_APPEND | O_CLOEXEC, 0600);
+static void begin_ring(struct log *log) {
+  log->wrapped = true;
+  log->head = log->end / 2;
+  log->ring = log->end - log->head;
+  log->floor = log->head;
 }
 
-// Returns 0 or an errno.
-static int write_lines(int fd, const char *text, size_t length, const char *more, size_t more_length) {
-  struct iovec parts[2] = { { (void *)text, length }, { (void *)more, more_length } };
-  ssize_t n = writev(fd, parts, 2);
-  if (n < 0) return errno;
-  return (size_t)n == length + more_length ? 0 : ENOSPC;
+// Two writes at most: to the end of the ring, then from its start.
+static bool write_around(struct log *log, const char *bytes, size_t length) {
+  uint64_t at = (log->end - log->head) % log->ring;
+  size_t first = log->ring - at < length ? (size_t)(log->ring - at) : length;
+  if (write_at(log, bytes, first, log->head + at) < first) return false;
+  return write_at(log, bytes + first, length - first, log->head) == length - first;
 }
 
-// A link is made only where there is nothing: as exclusive as O_EXCL. Directly is faster, and needs Linux 6.10 or a capability.
-static bool give_name(int fd, const char *path) {
-  char self[32];
-  if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0) return true;
-  snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-  return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
-}
-
-int record_create(const char *path, int prepared, const char *text, size_t length, const char *more, size_t more_length) {
-  if (prepared >= 0) {
-    if (write_lines(prepared, text, length, more, more_length) == 0 && give_name(prepared, path)) return prepared;
-    close(prepared);                      // another file system, no /proc…: the plain way tells what is wrong, if anything
+static void append_ring(struct log *log, const char *bytes, size_t length, int record, unsigned stream) {
+  if (length > log->ring) {               // only its end fits, and nothing of what was there before
+    size_t skipped = length - (size_t)log->ring;
+    bytes += skipped;
+    length -= skipped;
+    log->floor = log->end += skipped;
   }
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0) return -1;
-  int error = write_lines(fd, text, length, more, more_length);
-  if (error == 0) return fd;
-  close(fd);
-  unlink(path);
-  errno = error;
-  return -1;
+  uint64_t needed = log->end + length > log->ring ? log->end + length - log->ring : 0;
+  if (log->floor < needed) {
+    log->floor = needed + log->ring / FLOOR_STEPS;
+    if (log->floor > log->end) log->floor = log->end;
+  }
+  mark(log, record, stream);              // before the bytes that it declares gone are gone
+  bool written = length == 0 || write_around(log, bytes, length);
+  log->end += length;
+  if (!written) log->floor = log->end;    // what the ring holds now is not known
+  mark(log, record, stream);
 }
 
-void record_append(int fd, const char *line, size_t length) {
-  ssize_t n;
-  do n = write(fd, line, length);         // into the block that the record has already: a full disk does not stop it
-  while (n < 0 && errno == EINTR);
+void log_append(struct log *log, const char *bytes, size_t length, uint64_t room, int record, unsigned stream) {
+  if (!log->wrapped) {
+    size_t plain = log->end >= room ? 0 : room - log->end < length ? (size_t)(room - log->end) : length;
+    size_t done = plain > 0 ? append_plain(log, bytes, plain) : 0;
+    if (done == length) return;
+    bytes += done;
+    length -= done;
+    begin_ring(log);
+  }
+  append_ring(log, bytes, length, record, stream);
 }

@@ -42,6 +42,7 @@ int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
   take_u32(&c);                           // flags: none yet
   out->grace_ms = take_u32(&c);
   out->timeout_ms = take_u64(&c);
+  out->log_cap = take_u64(&c);
   out->umask = take_u32(&c);
   out->base = take_string(&c);
   out->cwd = take_string(&c);
@@ -59,7 +60,7 @@ int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
 }
 
 bool wire_directory(const char *bytes, size_t length, char *out, size_t room) {
-  const size_t numbers = 24;              // id, flags, graceMs, timeoutMs, umask
+  const size_t numbers = 32;              // id, flags, graceMs, timeoutMs, logCap, umask
   if (length <= numbers || memchr(bytes + numbers, 0, length - numbers) == NULL) return false;
   const char *base = bytes + numbers, *slash = strrchr(base, '/');
   if (slash == NULL || (size_t)(slash - base) >= room) return false;

@@ -36,6 +36,7 @@ struct start_request {
   uint32_t id;
   uint32_t grace_ms;                      // from SIGTERM to SIGKILL
   uint64_t timeout_ms;                    // 0: none
+  uint64_t log_cap;                       // bytes that both logs may hold together; 0: no limit
   uint32_t umask;
   uint32_t fallback;                      // argv[0, fallback) is tried first, then the rest; 0: argv is one command
   const char *base, *cwd, *tmpdir;
