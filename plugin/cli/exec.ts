@@ -93,6 +93,12 @@ async function runIn(
       else await lastWords(context, host, result, receiver);
     }
     progress.clear();
+    if (result.missedBytes > 0) {
+      await context.write(
+        "stderr",
+        `warning: ${result.missedBytes} bytes of output were dropped on the host before they could be read\n`,
+      );
+    }
     return await receiver.end(result);
   } catch (error) {
     if (codeOf(error) === "aborted" && (error as RemoteError).details !== undefined) {

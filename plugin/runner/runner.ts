@@ -131,6 +131,8 @@ export interface CommandResult {
   /** Bytes printed. */
   stdoutBytes: number;
   stderrBytes: number;
+  /** Of these, bytes that `onOutput` was never given, because the host's log had dropped them before they were read. */
+  missedBytes: number;
   /** Processes that were still alive when the shell had ended. */
   pending: number;
   /** After a kill: null while unconfirmed, else the pids that could not be ended. */

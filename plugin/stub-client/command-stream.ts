@@ -1,7 +1,7 @@
 // A command from its request to its end over streams that may break: what was seen is never delivered twice, what was
 // not seen is fetched from the host's log by its offset. The command itself does not notice.
 
-import { CommandRecord, type CommandRequest } from "../../protocol/command.js";
+import { ByteRange, CommandRecord, type CommandRequest } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType, frameReader } from "../../protocol/frames.js";
 import { pause } from "../waiting/abort.js";
@@ -19,12 +19,21 @@ export interface OutputPiece {
   data: Uint8Array;
 }
 
+export interface OutputGap {
+  stream: "stdout" | "stderr";
+  /** Offsets, both included. */
+  first: number;
+  last: number;
+}
+
 export interface FollowOptions {
   signal?: AbortSignal;
   /** The command is known to run: output is wanted behind these bytes. */
   from?: { stdout: number; stderr: number };
   /** In order, one call at a time. A promise slows the reading down. */
   onOutput?: (piece: OutputPiece) => void | Promise<void>;
+  /** The host's log had dropped these bytes before they were sent; output goes on behind them. */
+  onGap?: (gap: OutputGap) => void;
   /** The request leaves now: from here on the command may run. */
   onSent?: () => void;
   /** The host has accepted the command; called once. */
@@ -209,10 +218,14 @@ class OutputReader {
     this.#options.onAccepted?.(record);
   }
 
-  /** The cap of the host's log dropped these bytes: they are gone, what follows is still in order. */
+  /** Gone on the host; what follows is still in order. What was seen before the link broke is no gap. */
   #gap(frame: Frame, stream: "stdout" | "stderr"): void {
-    const gap = JSON.parse(Buffer.from(frame.payload).toString("utf8")) as { last?: unknown };
-    if (typeof gap.last === "number") this.seen[stream] = Math.max(this.seen[stream], gap.last + 1);
+    const gap: unknown = JSON.parse(Buffer.from(frame.payload).toString("utf8"));
+    if (!hasShape(ByteRange, gap)) throw new RemoteError("internal", "the stub described a gap in another shape");
+    const first = Math.max(gap.first, this.seen[stream]);
+    if (first > gap.last) return;
+    this.seen[stream] = gap.last + 1;
+    this.#options.onGap?.({ stream, first, last: gap.last });
   }
 }
 

@@ -58,6 +58,16 @@ describe("a command of the model", () => {
     expect(said.tools[0]?.state).toMatchObject({ status: "completed", metadata: { output: "early\nlate\n", exit: 0 } });
   });
 
+  it("answers `sleep 6 & echo` at once, and says that a process of it still runs (row 33)", async () => {
+    const conversation = await world.conversation();
+    const command = "sleep 6 & echo started $!";
+    const said = await conversation.say("go", [{ calls: [{ name: "bash", arguments: { command } }] }]);
+    const [, pid] = /^started (\d+)/.exec(said.answers[0] ?? "") ?? [];
+    expect(isAlive(Number(pid))).toBe(true); // nobody waited for it
+    expect(said.answers[0]).toContain("1 of its processes still run on");
+    expect(said.tools[0]?.state).toMatchObject({ status: "completed", metadata: { exit: 0 } });
+  });
+
   it("is ended on the host with all its children when the session is aborted", async () => {
     const conversation = await world.conversation();
     const pids = join(world.work, "pids");

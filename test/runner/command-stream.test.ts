@@ -5,10 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StubClient } from "../../plugin/stub-client/client.js";
-import { followCommand, type OutputPiece } from "../../plugin/stub-client/command-stream.js";
+import {
+  followCommand,
+  type OutputGap,
+  type OutputPiece,
+  resumeCommand,
+} from "../../plugin/stub-client/command-stream.js";
 import { newID } from "../../protocol/ids.js";
 import { startChildStub } from "../fixtures/child-stub.js";
-import { type CommandApp, commandApp, commandRequest } from "../fixtures/command-app.js";
+import { type CommandApp, commandApp, commandRequest, ENFORCEMENT } from "../fixtures/command-app.js";
 import { SocketLink, testApprover } from "../fixtures/socket-link.js";
 
 let app: CommandApp;
@@ -47,6 +52,45 @@ describe("a command's output over a link that breaks", () => {
     const lines = (word: string) => Array.from({ length: 400 }, (_, index) => `${word} ${index + 1}\n`).join("");
     expect(output.text("stdout")).toBe(lines("line"));
     expect(output.text("stderr")).toBe(lines("error"));
+  });
+
+  it("tells which bytes the host's log had dropped before they were read, and goes on behind them", async () => {
+    await using capped = await commandApp({ logCap: 16 * 1024 });
+    const capLink = linkTo(capped.socket);
+    const capClient = new StubClient(capLink, testApprover());
+    try {
+      const request = commandRequest("seq -f %07.0f 1 50000");
+      const command = capped.commands.start({
+        ...request,
+        workspaceID: "wrk_00000000",
+        cwd: "/",
+        title: "",
+        enforcement: ENFORCEMENT,
+      });
+      await command.settled;
+      const gaps: OutputGap[] = [];
+      let at = 100;
+      let text = "";
+      const record = await resumeCommand(capClient, request.commandID, {
+        from: { stdout: 100, stderr: 0 },
+        onOutput: ({ offset, data }) => {
+          expect(offset).toBe(at);
+          at += data.length;
+          text += Buffer.from(data).toString();
+        },
+        onGap: (gap) => {
+          expect(gap.first).toBe(at);
+          at = gap.last + 1;
+          gaps.push(gap);
+        },
+      });
+      expect(at).toBe(400_000);
+      expect(gaps).toEqual([{ stream: "stdout", ...record.output.dropped?.stdout }]);
+      expect(text.endsWith("0049999\n0050000\n")).toBe(true);
+    } finally {
+      await capClient.close();
+      await capLink.close();
+    }
   });
 
   it("keeps every byte of bulk that is cut in the middle", async () => {

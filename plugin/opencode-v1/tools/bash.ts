@@ -132,6 +132,11 @@ function notesOf(result: CommandResult, timeoutMs: number, host: string): string
   else if (result.signal && !result.timedOut && !result.aborted) {
     notes.push(`The command was ended by ${result.signal}`);
   }
+  if (result.missedBytes > 0) {
+    notes.push(
+      `${result.missedBytes} bytes in the middle of its output were dropped on ${host}: more than the log there keeps`,
+    );
+  }
   if (result.pending > 0) notes.push(`${result.pending} of its processes still run on ${host}`);
   if (result.survivors?.length) notes.push(`could not be ended on ${host}: pid ${result.survivors.join(", ")}`);
   return notes;

@@ -131,6 +131,7 @@ export class LocalCommand {
       endedAt: Date.now(),
       stdoutBytes: this.#log.size.stdout,
       stderrBytes: this.#log.size.stderr,
+      missedBytes: 0,
       pending: this.#over && this.#signalGroup(0) ? 1 : 0,
       survivors: null,
       enforcement: LOCAL_ENFORCEMENT,

@@ -30,6 +30,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
   const { client, signal, detach } = work;
   const stop = linkAbort(work.closed, detach);
   let sent = false;
+  let missed = 0;
   let record: CommandRecord | undefined;
   let accept: () => void = () => undefined;
   const accepted = new Promise<void>((resolve) => {
@@ -45,6 +46,9 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
         sent = true;
       },
       onOutput: (piece) => (signal?.aborted ? undefined : work.onOutput?.(piece)),
+      onGap: ({ first, last }) => {
+        missed += last - first + 1;
+      },
       onAccepted: (first) => {
         record = first;
         accept();
@@ -56,7 +60,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
   const aborted = signal === undefined ? undefined : abortOf(signal);
   try {
     const first = await (aborted === undefined ? running : Promise.race([running, aborted.promise]));
-    if (first !== undefined) return toResult(first);
+    if (first !== undefined) return toResult(first, missed);
   } catch (error) {
     if (detach?.aborted && !signal?.aborted) throw detach.reason;
     throw error;
@@ -65,7 +69,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
   }
   if (!sent) {
     stop.abort();
-    return toResult(await running);
+    return toResult(await running, missed);
   }
 
   const cancelled = cancelOnceKnown(client, work.commandID, running, accepted).finally(() => stop.abort());
@@ -78,7 +82,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
       details: { commandID },
     });
   }
-  return { ...toResult(last), aborted: true, ...(answer === undefined ? { cancelUnconfirmed: true } : {}) };
+  return { ...toResult(last, missed), aborted: true, ...(answer === undefined ? { cancelUnconfirmed: true } : {}) };
 }
 
 /** A cancel that overtakes the request itself would find nothing: it waits until the command is known, or will never be. */
@@ -102,7 +106,7 @@ async function cancelOnceKnown(
   }
 }
 
-export function toResult(record: CommandRecord): CommandResult {
+export function toResult(record: CommandRecord, missedBytes: number): CommandResult {
   const startedAt = record.time.started ?? record.time.created;
   return {
     commandID: record.commandID,
@@ -115,6 +119,7 @@ export function toResult(record: CommandRecord): CommandResult {
     endedAt: record.time.ended ?? startedAt,
     stdoutBytes: record.output.stdout,
     stderrBytes: record.output.stderr,
+    missedBytes,
     pending: record.pending,
     survivors: record.survivors,
     enforcement: record.enforcement,
