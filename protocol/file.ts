@@ -40,10 +40,11 @@ export type FileStat = Static<typeof FileStat>;
 /** GET /file: OpenCode's FileNode, one per entry, directories first, then by name. */
 export const FileNode = Type.Object({
   name: Type.String(),
-  /** Relative to the workspace's directory where it lies inside, else absolute. */
+  /** Relative to the workspace's directory where it lies inside, else absolute; a directory's ends with a slash. */
   path: Type.String(),
   absolute: Type.String(),
   type: FileKind,
+  /** By the .gitignore and .ignore files from the workspace's directory down. */
   ignored: Type.Boolean(),
 });
 export type FileNode = Static<typeof FileNode>;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { Type } from "typebox";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { BatchAnswer, type BatchRequest, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
-import { FindAnswer, GlobAnswer, type GlobRequest } from "../../protocol/search.js";
+import { FindAnswer, GlobAnswer, type GlobRequest, type GrepRequest } from "../../protocol/search.js";
 import type { StubClient } from "./client.js";
 
 /** Goes with every request that can ask. */
@@ -119,23 +119,18 @@ export class FileRequests {
     return this.#client.json(BatchAnswer, request);
   }
 
-  find(
-    query: { pattern: string; path?: string; include?: string; limit?: number },
-    asking: Asking,
-  ): Promise<FindAnswer> {
-    return this.#get(FindAnswer, "/find", query, asking);
+  grep(body: GrepRequest, asking: Asking): Promise<FindAnswer> {
+    return this.#search(FindAnswer, "/grep", body, asking);
   }
 
   glob(body: GlobRequest, asking: Asking): Promise<GlobAnswer> {
+    return this.#search(GlobAnswer, "/glob", body, asking);
+  }
+
+  #search<T extends Parameters<StubClient["json"]>[0]>(schema: T, path: string, query: object, asking: Asking) {
     const { onAsk, permissionID } = asking;
-    const whole = permissionID === undefined ? { ...body, onAsk } : { ...body, onAsk, permissionID };
-    return this.#client.json(GlobAnswer, {
-      method: "POST",
-      path: "/glob",
-      body: whole,
-      idempotent: true,
-      ...common(asking),
-    });
+    const body = permissionID === undefined ? { ...query, onAsk } : { ...query, onAsk, permissionID };
+    return this.#client.json(schema, { method: "POST", path, body, idempotent: true, ...common(asking) });
   }
 
   #get<T extends Parameters<StubClient["json"]>[0]>(schema: T, path: string, query: Query, asking: Asking) {

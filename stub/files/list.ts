@@ -5,6 +5,7 @@ import { RemoteError } from "../../protocol/errors.js";
 import type { FileKind, FileNode } from "../../protocol/file.js";
 import { isWithin } from "../../protocol/paths.js";
 import { type FileContext, openToRead } from "./access.js";
+import { ignoredIn } from "./ignored.js";
 import { fileError } from "./pin.js";
 
 interface DirectoryEntry {
@@ -12,16 +13,18 @@ interface DirectoryEntry {
   kind: FileKind;
 }
 
-/** `ignored` is not known here and always false: whoever needs it asks GET /find/file, which leaves ignored files out. */
+/** OpenCode's order and fields; links and what is no file are listed too, which OpenCode leaves out. */
 export async function list(context: FileContext, path: string): Promise<FileNode[]> {
   await using directory = await openToRead(context, path, `list ${path}`);
   if (directory.kind !== "directory") throw new RemoteError("ENOTDIR", `not a directory: ${path}`);
   const entries = await readEntries(directory.handle.fd, path);
   const rank = ({ kind }: DirectoryEntry) => (kind === "directory" ? 0 : 1);
   entries.sort((a, b) => rank(a) - rank(b) || compareNames(a.name, b.name));
+  const isIgnored = await ignoredIn(context, directory.real);
   return entries.map(({ name, kind }) => {
     const absolute = `${directory.real === "/" ? "" : directory.real}/${name}`;
-    return { name, path: shown(absolute, context.base.directory), absolute, type: kind, ignored: false };
+    const path = shown(absolute, context.base.directory) + (kind === "directory" ? "/" : "");
+    return { name, path, absolute, type: kind, ignored: isIgnored(name, kind === "directory") };
   });
 }
 

@@ -1,28 +1,42 @@
 // One record of `rg --json` as a match.
-import { join } from "node:path";
 import { Type } from "typebox";
 import { Check } from "typebox/value";
-import type { Match } from "../../protocol/search.js";
+import type { TextMatch } from "../../protocol/search.js";
 
 const LINE_CHARACTERS = 2000;
+const SUBMATCHES = 100;
 
 const Text = Type.Union([Type.Object({ text: Type.String() }), Type.Object({ bytes: Type.String() })]);
 const Record = Type.Object({
   type: Type.Literal("match"),
-  data: Type.Object({ path: Text, lines: Text, line_number: Type.Integer() }),
+  data: Type.Object({
+    path: Text,
+    lines: Text,
+    line_number: Type.Integer(),
+    absolute_offset: Type.Integer(),
+    submatches: Type.Array(Type.Object({ match: Text, start: Type.Integer(), end: Type.Integer() })),
+  }),
 });
 
-/** Undefined for records of another kind. Bytes that are not UTF-8 become replacement characters. */
-export function parseMatch(record: Buffer, directory: string): Omit<Match, "mtime"> | undefined {
+/** Undefined for records of another kind. Bytes that are not UTF-8 become replacement characters; long lines are cut. */
+export function parseMatch(record: Buffer): TextMatch | undefined {
   const parsed: unknown = JSON.parse(record.toString("utf8"));
   if (!Check(Record, parsed)) return undefined;
-  const { path, lines, line_number: line } = parsed.data;
-  const text = textOf(lines).replace(/\r?\n$/, "");
+  const { path, lines, line_number, absolute_offset, submatches } = parsed.data;
   return {
-    path: join(directory, textOf(path)),
-    line,
-    text: text.length > LINE_CHARACTERS ? `${text.slice(0, LINE_CHARACTERS)}...` : text,
+    path: { text: textOf(path).replace(/^(?:\.\/)+/, "") },
+    lines: { text: cut(textOf(lines)) },
+    line_number,
+    absolute_offset,
+    submatches: submatches
+      .slice(0, SUBMATCHES)
+      .map(({ match, start, end }) => ({ match: { text: cut(textOf(match)) }, start, end })),
   };
+}
+
+function cut(text: string): string {
+  if (text.length <= LINE_CHARACTERS) return text;
+  return `${text.slice(0, LINE_CHARACTERS).replace(/[\uD800-\uDBFF]$/, "")}...`;
 }
 
 function textOf(value: { text: string } | { bytes: string }): string {

@@ -1,9 +1,9 @@
 // Which names are like what was typed: pure, so that it can be tried.
 
 /** Best first: in the file's name, then in the path, then letters in order; shorter before longer. Directories end with `/`. */
-export function rankNames(files: string[], query: string, limit: number): string[] {
+export function rankNames(files: string[], query: string, limit: number, type?: "file" | "directory"): string[] {
   const wanted = query.toLowerCase();
-  const names = withDirectories(files);
+  const names = type === "file" ? files : withDirectories(files, type);
   if (wanted === "") return names.slice(0, limit);
   const scored: { name: string; score: number }[] = [];
   for (const name of names) {
@@ -14,12 +14,12 @@ export function rankNames(files: string[], query: string, limit: number): string
   return scored.slice(0, limit).map(({ name }) => name);
 }
 
-function withDirectories(files: string[]): string[] {
+function withDirectories(files: string[], type: "directory" | undefined): string[] {
   const directories = new Set<string>();
   for (const file of files) {
     for (let at = file.indexOf("/"); at >= 0; at = file.indexOf("/", at + 1)) directories.add(file.slice(0, at + 1));
   }
-  return [...files, ...directories];
+  return type === "directory" ? [...directories] : [...files, ...directories];
 }
 
 function scoreOf(name: string, wanted: string): number | undefined {

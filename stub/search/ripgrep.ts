@@ -15,6 +15,8 @@ export interface RipgrepRun {
   /** Splits the output. */
   separator: "\n" | "\0";
   signal: AbortSignal;
+  /** Milliseconds; then what was found is the answer. */
+  limitMs: number;
   /** False: enough, ripgrep is ended. */
   onRecord(record: Buffer): boolean;
 }
@@ -22,6 +24,10 @@ export interface RipgrepRun {
 export interface RipgrepEnd {
   /** Ended by `onRecord`. */
   stopped: boolean;
+  /** The time was up. */
+  timedOut: boolean;
+  /** Records that were too long to be kept. */
+  dropped: number;
   /** 0 something found, 1 nothing, 2 errors (and perhaps finds); null after a signal. */
   code: number | null;
   errors: string;
@@ -42,6 +48,11 @@ export async function ripgrep(run: RipgrepRun): Promise<RipgrepEnd> {
   const end = () => void child.kill("SIGKILL");
   run.signal.addEventListener("abort", end, { once: true });
   let stopped = false;
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    end();
+  }, run.limitMs);
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => {
     if (errors.length < ERROR_BYTES) errors += chunk.toString("utf8");
@@ -57,10 +68,13 @@ export async function ripgrep(run: RipgrepRun): Promise<RipgrepEnd> {
       reject(new RemoteError("spawn_failed", `ripgrep cannot run: ${error.message}`, { cause: error })),
     );
     child.once("close", resolve);
-  }).finally(() => run.signal.removeEventListener("abort", end));
+  }).finally(() => {
+    clearTimeout(timer);
+    run.signal.removeEventListener("abort", end);
+  });
   if (run.signal.aborted) throw new RemoteError("aborted", "the request has ended");
-  split.flush();
-  return { stopped, code, errors: errors.trim() };
+  if (!timedOut) split.flush(); // else the last record may be half of one
+  return { stopped, timedOut, dropped: split.dropped(), code, errors: errors.trim() };
 }
 
 /** Records over 4 MiB are dropped. */
@@ -68,12 +82,14 @@ function splitter(separator: string, onRecord: (record: Buffer) => void) {
   const byte = separator.charCodeAt(0);
   let rest: Buffer[] = [];
   let length = 0;
+  let dropped = 0;
   const add = (bytes: Buffer) => {
     length += bytes.length;
     if (length <= RECORD_BYTES) rest.push(bytes);
   };
   const flush = () => {
-    if (length > 0 && length <= RECORD_BYTES) onRecord(Buffer.concat(rest));
+    if (length > RECORD_BYTES) dropped += 1;
+    else if (length > 0) onRecord(Buffer.concat(rest));
     rest = [];
     length = 0;
   };
@@ -86,5 +102,5 @@ function splitter(separator: string, onRecord: (record: Buffer) => void) {
     }
     if (from < chunk.length) add(chunk.subarray(from));
   };
-  return { push, flush };
+  return { push, flush, dropped: () => dropped };
 }

@@ -1,23 +1,44 @@
-// Search in what is approved: contents (find), names (glob, find files). Links are not followed, so nothing outside is found.
-import { lstat } from "node:fs/promises";
+// Search in what is approved: contents (grep, find), names (glob, find files), with the flags and limits of OpenCode's own
+// tools. Links are not followed, so nothing outside is found.
 import { basename, dirname, join } from "node:path";
 import { RemoteError } from "../../protocol/errors.js";
-import type { FindAnswer, GlobAnswer, GlobRequest, Match } from "../../protocol/search.js";
+import type { FindAnswer, GlobAnswer, GlobRequest, Match, TextMatch } from "../../protocol/search.js";
 import { type FileContext, pinToRead } from "../files/access.js";
 import { type Pin, pin } from "../files/pin.js";
 import { parseMatch } from "./match.js";
 import { rankNames } from "./rank.js";
-import { type RipgrepEnd, ripgrep } from "./ripgrep.js";
+import { type RipgrepEnd, type RipgrepRun, ripgrep } from "./ripgrep.js";
+import { Turns } from "./turns.js";
 
 const LIMIT = 100;
-/** More matches than this are not compared by age: ripgrep is ended. */
-const CANDIDATES = 10_000;
+/** Of OpenCode's GET /find and /find/file. */
+const FIND_LIMIT = 10;
 const NAMES = 200_000;
+/** Characters of matching lines in one answer. */
+const TEXT_MOST = 8 * 1024 * 1024;
+const TIME_LIMIT_MS = 60_000;
+const AT_ONCE = 4;
 const NOT_GIT = "--glob=!**/.git/**";
 
 export interface SearchOptions {
   /** Path of the ripgrep binary. */
   ripgrep: string;
+  timeLimitMs?: number;
+}
+
+interface Pattern {
+  pattern: string;
+  path?: string | undefined;
+  include?: string | undefined;
+  limit?: number | undefined;
+}
+
+interface Found {
+  matches: TextMatch[];
+  /** Canonical directory that their paths are relative to. */
+  directory: string;
+  truncated: boolean;
+  partial: boolean;
 }
 
 interface Place extends AsyncDisposable {
@@ -28,84 +49,101 @@ interface Place extends AsyncDisposable {
 }
 
 export class Search {
-  readonly #binary: string;
+  readonly #options: SearchOptions;
+  readonly #turns = new Turns(AT_ONCE);
 
-  constructor({ ripgrep: binary }: SearchOptions) {
-    this.#binary = binary;
+  constructor(options: SearchOptions) {
+    this.#options = options;
   }
 
-  /** Matching lines, of the newest files first. Throws `invalid_request` for a pattern that is none. */
-  async find(
-    context: FileContext,
-    request: { pattern: string; path?: string | undefined; include?: string | undefined; limit?: number | undefined },
-  ): Promise<FindAnswer> {
-    await using place = await placeOf(context, request.path, `search for ${request.pattern}`);
-    const found: Omit<Match, "mtime">[] = [];
-    const include = request.include === undefined ? [] : [`--glob=${request.include}`];
-    const end = await ripgrep({
-      binary: this.#binary,
-      args: ["--json", "--hidden", "--no-messages", ...include, NOT_GIT, "--", request.pattern, place.target],
-      directory: place.directory.path,
-      separator: "\n",
-      signal: context.pass.asker.signal,
-      onRecord: (record) => {
-        const match = parseMatch(record, place.directory.real);
-        if (match !== undefined) found.push(match);
-        return found.length < CANDIDATES;
-      },
-    });
-    checkPattern(end, request.pattern);
-    const times = await timesOf(found.map(({ path }) => path));
-    const matches = found
-      .map((match) => ({ ...match, mtime: times.get(match.path) ?? 0 }))
-      .sort((a, b) => b.mtime - a.mtime || (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));
-    const limit = request.limit ?? LIMIT;
-    return {
-      matches: matches.slice(0, limit),
-      truncated: end.stopped || matches.length > limit,
-      partial: end.code === 2 && matches.length > 0,
-    };
+  /** Matching lines. Throws `invalid_request` for a pattern that is none. */
+  async grep(context: FileContext, request: Pattern): Promise<FindAnswer> {
+    const { matches, directory, truncated, partial } = await this.#search(context, request, LIMIT);
+    const lines = matches.map(
+      ({ path, line_number, lines: { text } }): Match => ({
+        path: join(directory, path.text),
+        line: line_number,
+        text: text.replace(/\r?\n$/, ""),
+      }),
+    );
+    return { matches: lines, truncated, partial };
   }
 
-  /** Files whose name fits a glob, newest first. */
+  /** The same as OpenCode's `find.text` gives them. */
+  async find(context: FileContext, request: Pattern): Promise<TextMatch[]> {
+    const { matches, directory } = await this.#search(context, request, FIND_LIMIT);
+    if (directory === context.base.directory) return matches;
+    return matches.map((match) => ({ ...match, path: { text: join(directory, match.path.text) } }));
+  }
+
+  /** Files whose name fits a glob. Hidden and ignored ones only where the glob names them: it goes before ignore rules. */
   async glob(context: FileContext, request: GlobRequest): Promise<GlobAnswer> {
     await using place = await placeOf(context, request.path, `look for ${request.pattern}`);
     if (place.target !== ".") throw new RemoteError("ENOTDIR", `not a directory: ${request.path}`);
-    const { names, end } = await this.#names(context, place.directory, [`--glob=${request.pattern}`], CANDIDATES);
-    checkPattern(end, request.pattern);
-    const paths = names.map((name) => join(place.directory.real, name));
-    const times = await timesOf(paths);
-    const files = paths.map((path) => ({ path, mtime: times.get(path) ?? 0 })).sort((a, b) => b.mtime - a.mtime);
     const limit = request.limit ?? LIMIT;
-    return { files: files.slice(0, limit), truncated: end.stopped || files.length > limit };
+    const { names, end } = await this.#names(context, place.directory, [`--glob=${request.pattern}`], limit + 1);
+    checkPattern(end, request.pattern);
+    const files = names.slice(0, limit).map((name) => ({ path: join(place.directory.real, name) }));
+    return { files, truncated: end.timedOut || names.length > limit };
   }
 
   /** Names below the workspace's directory that are like `query`, best first, relative to it. */
-  async findFiles(context: FileContext, request: { query: string; limit?: number | undefined }): Promise<string[]> {
+  async findFiles(
+    context: FileContext,
+    request: { query: string; type?: "file" | "directory" | undefined; limit?: number | undefined },
+  ): Promise<string[]> {
     await using place = await placeOf(context, undefined, "look for files");
-    const { names } = await this.#names(context, place.directory, [], NAMES);
-    return rankNames(names, request.query, request.limit ?? LIMIT);
+    const { names } = await this.#names(context, place.directory, ["--hidden"], NAMES);
+    return rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type);
+  }
+
+  async #search(context: FileContext, request: Pattern, usual: number): Promise<Found> {
+    const { pattern, include, limit = usual } = request;
+    await using place = await placeOf(context, request.path, `search for ${pattern}`);
+    const matches: TextMatch[] = [];
+    let room = TEXT_MOST;
+    const globs = include ? [`--glob=${include}`] : [];
+    const end = await this.#run(context, {
+      args: ["--json", "--hidden", "--no-messages", ...globs, NOT_GIT, "--", pattern, place.target],
+      directory: place.directory.path,
+      separator: "\n",
+      onRecord: (record) => {
+        const match = parseMatch(record);
+        if (match === undefined) return true;
+        room -= match.lines.text.length;
+        matches.push(match);
+        return matches.length <= limit && room > 0;
+      },
+    });
+    checkPattern(end, pattern);
+    const partial = end.timedOut || end.dropped > 0 || (end.code === 2 && matches.length > 0);
+    const truncated = end.stopped || end.timedOut;
+    return { matches: matches.slice(0, limit), directory: place.directory.real, truncated, partial };
   }
 
   async #names(
     context: FileContext,
     directory: Pin,
-    globs: string[],
+    flags: string[],
     most: number,
   ): Promise<{ names: string[]; end: RipgrepEnd }> {
     const names: string[] = [];
-    const end = await ripgrep({
-      binary: this.#binary,
-      args: ["--files", "--null", "--hidden", "--no-messages", ...globs, NOT_GIT, "."],
+    const end = await this.#run(context, {
+      args: ["--files", "--null", "--no-messages", ...flags, NOT_GIT, "."],
       directory: directory.path,
       separator: "\0",
-      signal: context.pass.asker.signal,
       onRecord: (record) => {
-        names.push(record.toString("utf8").replace(/^\.\//, ""));
+        names.push(record.toString("utf8").replace(/^(?:\.\/)+/, ""));
         return names.length < most;
       },
     });
     return { names, end };
+  }
+
+  #run(context: FileContext, run: Omit<RipgrepRun, "binary" | "signal" | "limitMs">): Promise<RipgrepEnd> {
+    const { signal } = context.pass.asker;
+    const { ripgrep: binary, timeLimitMs: limitMs = TIME_LIMIT_MS } = this.#options;
+    return this.#turns.run(signal, () => ripgrep({ ...run, binary, limitMs, signal }));
   }
 }
 
@@ -126,23 +164,10 @@ async function placeOf(context: FileContext, path: string | undefined, reason: s
   };
 }
 
-function checkPattern({ code, errors, stopped }: RipgrepEnd, pattern: string): void {
-  if (stopped || code === 0 || code === 1) return;
+function checkPattern({ code, errors, stopped, timedOut }: RipgrepEnd, pattern: string): void {
+  if (stopped || timedOut || code === 0 || code === 1) return;
   if (/regex parse error|error parsing (regex|glob)|invalid/i.test(errors)) {
     throw new RemoteError("invalid_request", `the pattern cannot be understood: ${pattern}`, { hint: errors });
   }
   if (code === null) throw new RemoteError("internal", "ripgrep was killed");
-}
-
-async function timesOf(paths: string[]): Promise<Map<string, number>> {
-  const times = new Map<string, number>();
-  const left = [...new Set(paths)];
-  const worker = async () => {
-    for (let path = left.pop(); path !== undefined; path = left.pop()) {
-      const found = await lstat(path).catch(() => undefined);
-      times.set(path, found?.mtimeMs ?? 0);
-    }
-  };
-  await Promise.all([worker(), worker(), worker(), worker()]);
-  return times;
 }

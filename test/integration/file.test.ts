@@ -294,10 +294,46 @@ describe("GET /file", () => {
     await writeFile(here("list/a-file"), "");
     await symlink("a-file", here("list/b-link"));
     expect((await send<FileNode[]>(`/file?${query({ path: "list" })}`)).body).toEqual([
-      { name: "z-dir", path: "list/z-dir", absolute: here("list/z-dir"), type: "directory", ignored: false },
+      { name: "z-dir", path: "list/z-dir/", absolute: here("list/z-dir"), type: "directory", ignored: false },
       { name: "a-file", path: "list/a-file", absolute: here("list/a-file"), type: "file", ignored: false },
       { name: "b-link", path: "list/b-link", absolute: here("list/b-link"), type: "symlink", ignored: false },
     ]);
+  });
+
+  it("marks what the project ignores: by its own rules, by those of the directories between, and by git's precedence", async () => {
+    await mkdir(here("marked/dist/kept"), { recursive: true });
+    await mkdir(here("marked/sub/build"), { recursive: true });
+    for (const name of ["a.log", "important.log", "a.ts", "sub/x.tmp", "sub/only.log", "dist/kept/f", "LOUD.LOG"]) {
+      await writeFile(here(`marked/${name}`), "");
+    }
+    await writeFile(here("marked/.gitignore"), "*.log\n!important.log\ndist/\n/sub/build\n");
+    await writeFile(here("marked/.ignore"), "a.ts\n");
+    await writeFile(here("marked/sub/.gitignore"), "*.tmp\n!only.log\n");
+    await writeFile(here("marked/dist/.gitignore"), "!kept\n");
+    const project = await bench.workspace({ directory: here("marked") });
+    const ignored = async (path: string) =>
+      (await bench.send<FileNode[]>(`/file?${query({ path })}`, { workspace: project.id })).body
+        .filter((node) => node.ignored)
+        .map(({ name }) => name);
+    expect(await ignored(".")).toEqual(["dist", "a.log", "a.ts"]);
+    expect(await ignored("sub")).toEqual(["build", "x.tmp"]);
+    expect(await ignored("dist")).toEqual(["kept", ".gitignore"]);
+    expect(await ignored("dist/kept")).toEqual(["f"]);
+  });
+
+  it("reads no rules through a link to where nothing is approved, and asks nobody for them", async () => {
+    const outside = await bench.outside("rules");
+    await writeFile(join(outside, "rules"), "*\n");
+    const project = await bench.workspace();
+    await writeFile(join(project.directory, "a"), "");
+    await symlink(join(outside, "rules"), join(project.directory, ".gitignore"));
+    const { status, body } = await bench.send<FileNode[]>("/file?path=.&onAsk=fail", { workspace: project.id });
+    expect(status).toBe(200);
+    expect(body.map(({ name, ignored }) => [name, ignored])).toEqual([
+      [".gitignore", false],
+      ["a", false],
+    ]);
+    expect(await bench.asks(project.id)).toEqual([]);
   });
 });
 

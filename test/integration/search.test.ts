@@ -1,10 +1,13 @@
-// Search on the host: in what is approved, newest first, bounded, and never through a link.
+// Search on the host: in what is approved, bounded, cancellable, and never through a link.
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
+import type { FindAnswer, GlobAnswer, TextMatch } from "../../protocol/search.js";
 import type { Workspace } from "../../protocol/workspace.js";
+import type { FileContext } from "../../stub/files/access.js";
+import type { Pass } from "../../stub/permission/gate.js";
+import { Search } from "../../stub/search/search.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;
@@ -20,21 +23,19 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stub.stop());
 
-const find = (query: Record<string, string>) =>
-  bench.send<FindAnswer & { code: string }>(`/find?${new URLSearchParams({ onAsk: "fail", ...query })}`, {
-    workspace: workspace.id,
-  });
+const find = (body: Record<string, string | number>) =>
+  bench.send<FindAnswer & { code: string }>("/grep", { body: { onAsk: "fail", ...body }, workspace: workspace.id });
 const glob = (body: object) =>
   bench.send<GlobAnswer & { code: string }>("/glob", { body: { onAsk: "fail", ...body }, workspace: workspace.id });
 
-describe("GET /find", () => {
-  it("gives path, line, text and age of every match, of the newest files first", async () => {
-    expect((await find({ pattern: "nee[d]le" })).body).toEqual({
-      matches: ["src/deep/new.md", "src/middle.ts", "old.ts"].map((name, index) => ({
+describe("POST /grep", () => {
+  it("gives path, line and text of every match", async () => {
+    const { body } = await find({ pattern: "nee[d]le" });
+    expect({ ...body, matches: body.matches.sort((a, b) => (a.path < b.path ? -1 : 1)) }).toEqual({
+      matches: ["old.ts", "src/deep/new.md", "src/middle.ts"].map((name) => ({
         path: join(workspace.directory, name),
         line: 2,
         text: `the needle of ${name}`,
-        mtime: (1_700_000_002 - index) * 1000,
       })),
       truncated: false,
       partial: false,
@@ -42,13 +43,17 @@ describe("GET /find", () => {
   });
 
   it("takes an include, a directory, a single file and a limit", async () => {
-    const names = async (query: Record<string, string>) =>
-      (await find({ pattern: "needle", ...query })).body.matches.map(({ path }) => basename(path));
+    const names = async (query: Record<string, string | number>) =>
+      (await find({ pattern: "needle", ...query })).body.matches.map(({ path }) => basename(path)).sort();
     expect(await names({ include: "*.ts" })).toEqual(["middle.ts", "old.ts"]);
     expect(await names({ path: "src/deep" })).toEqual(["new.md"]);
     expect(await names({ path: "old.ts" })).toEqual(["old.ts"]);
-    expect(await names({ limit: "1" })).toEqual(["new.md"]);
-    expect((await find({ pattern: "needle", limit: "1" })).body.truncated).toBe(true);
+    expect(await names({ limit: 1 })).toHaveLength(1);
+    expect((await find({ pattern: "needle", limit: 1 })).body.truncated).toBe(true);
+    expect((await find({ pattern: "needle", limit: 3 })).body).toMatchObject({
+      matches: { length: 3 },
+      truncated: false,
+    });
     expect((await find({ pattern: "no such thing" })).body).toEqual({ matches: [], truncated: false, partial: false });
   });
 
@@ -104,7 +109,8 @@ describe("GET /find", () => {
       return names.filter((name) => name.trim() === "rg").length;
     };
     const leaving = new AbortController();
-    const search = bench.send(`/find?${new URLSearchParams({ pattern: "(a|b|c)*(d|e)$", path: "blocking" })}`, {
+    const search = bench.send("/grep", {
+      body: { pattern: "(a|b|c)*(d|e)$", path: "blocking" },
       workspace: workspace.id,
       signal: leaving.signal,
     });
@@ -113,6 +119,66 @@ describe("GET /find", () => {
     await expect(search).rejects.toThrow();
     await eventually(async () => ((await children()) === 0 ? true : undefined));
     await bench.send("/file?path=blocking&recursive=true", { method: "DELETE", workspace: workspace.id });
+  });
+});
+
+describe("GET /find, as OpenCode's own", () => {
+  it("gives ripgrep's records, relative to the directory, ten unless more are wanted; and no symbols", async () => {
+    const text = (query: Record<string, string>) =>
+      bench.send<TextMatch[]>(`/find?${new URLSearchParams(query)}`, { workspace: workspace.id });
+    expect((await text({ pattern: "nee.le of old" })).body).toEqual([
+      {
+        path: { text: "old.ts" },
+        lines: { text: "the needle of old.ts\n" },
+        line_number: 2,
+        absolute_offset: 8,
+        submatches: [{ match: { text: "needle of old" }, start: 4, end: 17 }],
+      },
+    ]);
+    const many = await bench.workspace();
+    await writeFile(join(many.directory, "f"), "x\n".repeat(50));
+    const count = async (query: string) =>
+      (await bench.send<TextMatch[]>(`/find?pattern=x${query}`, { workspace: many.id })).body.length;
+    expect([await count(""), await count("&limit=20")]).toEqual([10, 20]);
+    expect((await bench.send("/find/symbol?query=x", { workspace: workspace.id })).body).toEqual([]);
+  });
+});
+
+describe("a search without end", () => {
+  it("holds little of a million matches: ripgrep is ended at the limit", async () => {
+    const many = await bench.workspace();
+    execFileSync("sh", ["-c", `yes 'the same line again and again, needle' | head -1000000 > ${many.directory}/f`]);
+    const rss = async () =>
+      Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${bench.stub.pid}/status`, "utf8"))?.[1]) / 1024;
+    const before = await rss();
+    for (const limit of [100, 10_000]) {
+      const body = { pattern: "needle", limit };
+      const answer = await bench.send<FindAnswer>("/grep", { body, workspace: many.id });
+      expect(answer.body).toMatchObject({ matches: { length: limit }, truncated: true });
+    }
+    expect((await rss()) - before).toBeLessThan(100);
+  });
+
+  it("is cut when its time is up, and says that it is only a part; others wait for their turn and can leave", async () => {
+    const slow = join(await bench.outside("slow"), "rg");
+    const script = "#!/bin/sh\nprintf 'a\\0b\\0'\nexec sleep 60\n";
+    await writeFile(slow, script, { mode: 0o755 });
+    const search = new Search({ ripgrep: slow, timeLimitMs: 300 });
+    const context = (signal: AbortSignal): FileContext => {
+      const pass = { allows: () => true, require: async () => undefined, asker: { signal } } as unknown as Pass;
+      const base = { directory: workspace.directory, home: "/nonexistent" };
+      return { pass, base, installRoot: "/nonexistent", umask: 0o022 };
+    };
+    const leaving = new AbortController();
+    const all = Array.from({ length: 6 }, (_, index) =>
+      search.glob(context(index === 5 ? leaving.signal : new AbortController().signal), { pattern: "*" }),
+    );
+    leaving.abort();
+    await expect(all[5]).rejects.toMatchObject({ code: "aborted" });
+    for (const each of all.slice(0, 5)) {
+      const { files, truncated } = await each;
+      expect([files.map(({ path }) => basename(path)), truncated]).toEqual([["a", "b"], true]);
+    }
   });
 });
 
@@ -137,7 +203,6 @@ describe("POST /glob", () => {
     expect((await answer({})).body).toMatchObject({ files: { length: 100 }, truncated: true });
     expect((await answer({ limit: 120 })).body).toMatchObject({ files: { length: 120 }, truncated: false });
     expect((await readdir(many.directory)).length).toBe(120);
-    expect((await glob({ pattern: "*.ts" })).body.files[0]).toMatchObject({ mtime: expect.any(Number) });
     expect((await glob({ pattern: "[" })).status).toBe(400);
   });
 });
@@ -150,5 +215,7 @@ describe("GET /find/file", () => {
     expect((await names("deep"))[0]).toBe("src/deep/");
     expect(await names("smt")).toContain("src/middle.ts");
     expect(await names("zzzz")).toEqual([]);
+    expect(await names("deep&type=directory")).toEqual(["src/deep/"]);
+    expect(await names("deep&dirs=false")).toEqual(["src/deep/new.md"]);
   });
 });

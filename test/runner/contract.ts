@@ -408,14 +408,14 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
     });
 
     describe("search", () => {
-      it("finds files by pattern, newest first", async () => {
+      it("finds files by pattern", async () => {
         const session = await open();
         await session.writeFile("src/old.ts", text(""), { parents: true });
-        await new Promise((resolve) => setTimeout(resolve, 20));
         await session.writeFile("src/deep/new.ts", text(""), { parents: true });
         await session.writeFile("src/other.md", text(""));
         const { files, truncated } = await session.glob("**/*.ts");
-        expect(files.map(({ path }) => path)).toEqual([join(project, "src/deep/new.ts"), join(project, "src/old.ts")]);
+        const paths = files.map(({ path }) => path).sort();
+        expect(paths).toEqual([join(project, "src/deep/new.ts"), join(project, "src/old.ts")]);
         expect(truncated).toBe(false);
         expect(await session.glob("**/*.ts", { limit: 1 })).toMatchObject({ truncated: true });
         expect((await session.glob("*.ts", { path: "src/deep" })).files).toHaveLength(1);

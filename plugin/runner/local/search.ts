@@ -3,10 +3,10 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { RemoteError } from "../../../protocol/errors.js";
 import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
-import { statOrNothing } from "./files.js";
 
 const DEFAULT_LIMIT = 100;
 const LINE_LIMIT = 2000;
+const NOT_GIT = "--glob=!**/.git/**";
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 
 export async function globFiles(
@@ -16,11 +16,10 @@ export async function globFiles(
   limit = DEFAULT_LIMIT,
   signal?: AbortSignal,
 ): Promise<GlobAnswer> {
-  const args = ["--files", "--hidden", "--glob", "!.git/*", "--glob", pattern, "--null"];
+  const args = ["--no-config", "--files", `--glob=${pattern}`, NOT_GIT, "--null", "."];
   const { stdout } = await run(rg, args, directory, signal);
-  const paths = stdout.split("\0").filter((name) => name !== "");
-  const files = await withTimes(paths.map((name) => resolve(directory, name)));
-  files.sort((a, b) => b.mtime - a.mtime || (a.path < b.path ? -1 : 1));
+  const names = stdout.split("\0").filter((name) => name !== "");
+  const files = names.map((name) => ({ path: resolve(directory, name) }));
   return { files: files.slice(0, limit), truncated: files.length > limit };
 }
 
@@ -32,7 +31,7 @@ export async function findText(
 ): Promise<FindAnswer> {
   const { pattern, include, limit = DEFAULT_LIMIT } = query;
   const globs = include === undefined ? [] : ["--glob", include];
-  const args = ["--json", "--hidden", "--glob", "!.git/*", ...globs, "--regexp", pattern, "--", target.path];
+  const args = ["--no-config", "--json", "--hidden", ...globs, NOT_GIT, "--", pattern, target.path];
   const { stdout, status } = await run(rg, args, target.directory, signal);
   const found: { path: string; line: number; text: string }[] = [];
   for (const line of stdout.split("\n")) {
@@ -43,10 +42,7 @@ export async function findText(
     const text = textOf(lines).replace(/\r?\n$/, "");
     found.push({ path: resolve(target.directory, textOf(path)), line: line_number, text: text.slice(0, LINE_LIMIT) });
   }
-  const times = new Map((await withTimes([...new Set(found.map(({ path }) => path))])).map((f) => [f.path, f.mtime]));
-  const matches = found.map((match) => ({ ...match, mtime: times.get(match.path) ?? 0 }));
-  matches.sort((a, b) => b.mtime - a.mtime || (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));
-  return { matches: matches.slice(0, limit), truncated: matches.length > limit, partial: status === 2 };
+  return { matches: found.slice(0, limit), truncated: found.length > limit, partial: status === 2 };
 }
 
 interface RipgrepText {
@@ -74,11 +70,4 @@ function run(rg: string, args: string[], cwd: string, signal?: AbortSignal) {
       fail(new RemoteError("spawn_failed", `ripgrep did not run: ${error?.message}`, { cause: error }));
     });
   });
-}
-
-async function withTimes(paths: string[]): Promise<{ path: string; mtime: number }[]> {
-  const files = await Promise.all(
-    paths.map(async (path) => ({ path, mtime: (await statOrNothing(path))?.mtime ?? 0 })),
-  );
-  return files;
 }

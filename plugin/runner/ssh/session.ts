@@ -192,7 +192,9 @@ export class SshRunnerSession implements RunnerSession {
     options: OperationOptions & { path?: string; include?: string; limit?: number } = {},
   ): Promise<FindAnswer> {
     const { path, include, limit } = options;
-    return this.#file(options, (files, asking) => files.find({ pattern, path, include, limit }, asking));
+    return this.#file(options, (files, asking) =>
+      files.grep({ pattern, ...defined({ path, include, limit }) }, asking),
+    );
   }
 
   async batch(steps: BatchStep[], options: OperationOptions & { stop?: boolean } = {}): Promise<BatchResult[]> {
