@@ -5,8 +5,15 @@ import { dirname, join } from "node:path";
 import { rgPath } from "@vscode/ripgrep";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { replaceText } from "../../plugin/opencode-v1/edit/replace.js";
+import type { FileNode } from "../../protocol/file.js";
+import type { TextMatch } from "../../protocol/search.js";
+import type { FileContext } from "../../stub/files/access.js";
+import { list } from "../../stub/files/list.js";
+import type { Pass } from "../../stub/permission/gate.js";
+import { Search } from "../../stub/search/search.js";
 import { EDIT_CASES } from "./fixtures/edit-cases.js";
 import type { OfferedTool, ToolCall } from "./fixtures/model-server.js";
+import { crowd, searchTree } from "./fixtures/search-tree.js";
 import { converse, type MessagePart, type Said, startWorld, type World } from "./fixtures/world.js";
 
 // the machine may be busy with other tests
@@ -69,6 +76,30 @@ function shape(part: MessagePart): unknown {
   return { tool: part.tool, status, input, output: text, error, metadata: rest };
 }
 
+interface Found {
+  status?: string;
+  lines: string[];
+  error?: string;
+  count: unknown;
+  matches: unknown;
+  truncated: unknown;
+}
+
+/** What a search found, without the order that ripgrep's threads give it. */
+function found(part: MessagePart): Found {
+  const { status, output = "", error, metadata } = part.state ?? {};
+  let path = "";
+  const lines = output
+    .split(/\r?\n/)
+    .filter((line) => line !== "")
+    .map((line) => {
+      if (line.startsWith("/") && line.endsWith(":")) path = line;
+      return line.startsWith("  Line ") ? `${path}${line}` : line;
+    });
+  const { count, matches, truncated } = metadata ?? {};
+  return { status, lines: lines.sort(), error, count, matches, truncated };
+}
+
 describe("our tools beside the built-in ones", () => {
   it("offer the same tools with the same schemas and words, changed only where they spoke of the laptop", async () => {
     const { builtIn, ours } = await both(() => []);
@@ -127,6 +158,89 @@ describe("our tools beside the built-in ones", () => {
     for (const [index, part] of builtIn.tools.entries()) {
       expect(shape(ours.tools[index] as MessagePart)).toEqual(shape(part));
     }
+  });
+
+  it("search the same tree with the same results: hidden, ignored, linked, binary, long, braces, paths, bad patterns", async () => {
+    const path = world.work;
+    const calls: ToolCall[] = [
+      ...["**/*.ts", "*", "*.ts", "**/*.{ts,md}", "sub/**", ".hid/*", "**/*.log", "*.none", "with *"].map(
+        (pattern) => ({
+          name: "glob",
+          arguments: { pattern },
+        }),
+      ),
+      { name: "glob", arguments: { pattern: "*.ts", path: join(path, "sub") } },
+      { name: "glob", arguments: { pattern: "*.ts", path: "sub" } },
+      { name: "grep", arguments: { pattern: "needle" } },
+      { name: "grep", arguments: { pattern: "needle", include: "*.{ts,log}" } },
+      { name: "grep", arguments: { pattern: "needle", include: "sub/**" } },
+      { name: "grep", arguments: { pattern: "needle", path: join(path, "sub") } },
+      { name: "grep", arguments: { pattern: "needle", path: "sub/deep" } },
+      { name: "grep", arguments: { pattern: "n(e+)dle (one|crlf)$" } },
+      { name: "grep", arguments: { pattern: "--files" } },
+      { name: "grep", arguments: { pattern: "nowhere" } },
+    ];
+    const wrong = { name: "grep", arguments: { pattern: "(" } };
+    const crowded: ToolCall[] = [
+      { name: "glob", arguments: { pattern: "*.many" } },
+      { name: "grep", arguments: { pattern: "crowd \\d+" } },
+    ];
+    await searchTree(path);
+    const local = await converse(world.opencode, world.model, path);
+    const remote = await world.conversation();
+    const builtIn = await local.say("go", [{ calls: [...calls, wrong] }]);
+    const ours = await remote.say("go", [{ calls: [...calls, wrong] }]);
+    for (const [index, call] of calls.entries()) {
+      const [theirs, mine] = [builtIn, ours].map((said) => found(said.tools[index] as MessagePart));
+      expect({ call, ...mine }).toEqual({ call, ...theirs });
+    }
+    // What ripgrep says of the pattern is in both.
+    expect(ours.tools.at(-1)?.state?.error).toContain(String(builtIn.tools.at(-1)?.state?.error));
+    await crowd(path);
+    const [theirs, mine] = [await local.say("go", [{ calls: crowded }]), await remote.say("go", [{ calls: crowded }])];
+    for (const [index, { name }] of crowded.entries()) {
+      const [them, us] = [theirs, mine].map((said) => found(said.tools[index] as MessagePart)) as [Found, Found];
+      expect({ ...us, lines: us.lines.length }).toEqual({ ...them, lines: them.lines.length });
+      const shown = (lines: string[]) => lines.filter((line) => /f\d+\.many/.test(line)).length;
+      expect([name, shown(us.lines)]).toEqual([name, shown(them.lines)]);
+      const rest = (lines: string[]) => lines.filter((line) => !/f\d+\.many/.test(line));
+      expect(rest(us.lines)).toEqual(rest(them.lines));
+    }
+  });
+
+  it("search a single file where the built-in searches all that lies beside it", async () => {
+    await searchTree(world.work);
+    const calls = [{ name: "grep", arguments: { pattern: "needle", path: join(world.work, "a.ts") } }];
+    const local = await converse(world.opencode, world.model, world.work);
+    const [theirs] = (await local.say("go", [{ calls }])).answers;
+    const [mine] = (await (await world.conversation()).say("go", [{ calls }])).answers;
+    expect(mine?.match(/^\/.*:$/gm)).toEqual([`${join(world.work, "a.ts")}:`]);
+    expect(theirs?.match(/^\/.*:$/gm)?.length).toBeGreaterThan(1);
+  });
+
+  it("answer OpenCode's own GET /file and /find as it does", async () => {
+    // A directory that OpenCode sees for the first time, and as a repository: only there does it read rules.
+    const path = join(world.work, "panel");
+    await mkdir(path);
+    await searchTree(path);
+    const pass = { allows: () => true, require: async () => undefined, asker: { signal: AbortSignal.timeout(60_000) } };
+    const base = { directory: path, home: "/nonexistent" };
+    const context: FileContext = { pass: pass as unknown as Pass, base, installRoot: "/nonexistent", umask: 0o022 };
+    const get = <T>(what: string) => world.opencode.request<T>("GET", what, undefined, { directory: path });
+    for (const directory of [".", "sub", "dist"]) {
+      const theirs = await get<FileNode[]>(`/file?path=${directory}`);
+      const ours = (await list(context, directory)).filter(({ type }) => type === "file" || type === "directory");
+      // Rules of a nested .gitignore are git's and ripgrep's, but not this panel's; what lies in an ignored directory is both.
+      const plain = (nodes: FileNode[]) =>
+        nodes.map((node) => (node.name === "inner.tmp" ? { ...node, ignored: true } : node));
+      expect(ours).toEqual(plain(theirs));
+    }
+    const byPath = (matches: TextMatch[]) => matches.sort((a, b) => (a.path.text < b.path.text ? -1 : 1));
+    const search = new Search({ ripgrep: rgPath });
+    const pattern = "needle (one|crlf)";
+    const theirs = await get<TextMatch[]>(`/find?pattern=${encodeURIComponent(pattern)}`);
+    expect(byPath(await search.find(context, { pattern }))).toEqual(byPath(theirs));
+    expect(await get("/find/symbol?query=x")).toEqual([]);
   });
 
   it("run commands with the same text and metadata", async () => {
