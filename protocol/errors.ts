@@ -69,6 +69,7 @@ export const ERRORS = {
   EIO: { status: 500 },
   // the stub itself
   internal: { status: 500, hint: "see log/stub.log on the host" },
+  stub_draining: { status: 503, hint: "nothing was done; send the same request again, the next stub answers it" },
   unavailable: { status: 503, hint: "the stub is ending; connect again" },
   spawn_failed: { status: 500, hint: "see log/stub.log on the host" },
   // laptop: configuration

@@ -26,7 +26,7 @@ export interface AdmissionOptions {
 /** Who sends the request. */
 export interface Caller {
   approver: string | null;
-  /** Aborted when the client has gone. Ends a waiting ask, never a command. */
+  /** Aborted when the client has gone. Ends the request, never a command nor what is asked for it. */
   readonly signal: AbortSignal;
 }
 
@@ -93,6 +93,8 @@ export class Admission {
       get signal() {
         return caller.signal;
       },
+      // The command may still be wanted: its client comes again with the same commandID.
+      held: true,
     });
     const path = absolutePath(asked, { directory: workspace.directory, home: this.#options.host.home });
     // To stand somewhere is to read it. What a command writes is not the stub's to see (the gap `command-text`).

@@ -17,6 +17,8 @@ export interface StubFlags {
   runDirectory: string;
   /** Seconds without connections and commands after which the stub ends; undefined: never. */
   idleExit: number | undefined;
+  /** Seconds without a client after which what is asked is denied; undefined: the default. */
+  askTimeout: number | undefined;
   /** Bytes that the logs of one command may hold; undefined: the usual. */
   logCap: number | undefined;
 }
@@ -33,6 +35,7 @@ export const HELP = `opencode-remote-ssh-stub [FLAGS]
   --audit-file PATH    (log/audit.log)
   --run-dir PATH       stub.json, stub.pid (run)
   --idle-exit SECONDS  end after so long without connections and commands
+  --ask-timeout SECONDS  deny what is asked after so long without a client (600)
   --log-cap BYTES      of the output of one command that are kept (268435456)
   --probe              try every part, print JSON, exit 0 if all work
   --version            print the version, exit
@@ -67,7 +70,8 @@ export function parseFlags(args: string[], defaults: FlagDefaults): StubFlags {
     logFile: below(values["log-file"], INSTALL.log),
     auditFile: below(values["audit-file"], INSTALL.audit),
     runDirectory,
-    idleExit: parseSeconds(values["idle-exit"]),
+    idleExit: parseSeconds("idle-exit", values["idle-exit"]),
+    askTimeout: parseSeconds("ask-timeout", values["ask-timeout"]),
     logCap: parseBytes(values["log-cap"]),
   };
 }
@@ -89,6 +93,7 @@ function parse(args: string[]) {
         "audit-file": text,
         "run-dir": text,
         "idle-exit": text,
+        "ask-timeout": text,
         "log-cap": text,
         probe: flag,
         version: flag,
@@ -119,11 +124,11 @@ function parseListen(text: string): { host: string; port: number } {
   return { host: match[1].replace(/[[\]]/g, ""), port };
 }
 
-function parseSeconds(text: string | undefined): number | undefined {
+function parseSeconds(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const seconds = Number(text);
   if (!Number.isInteger(seconds) || seconds < 1)
-    throw new RemoteError("usage", `--idle-exit takes whole seconds, not ${text}`);
+    throw new RemoteError("usage", `--${name} takes whole seconds, not ${text}`);
   return seconds;
 }
 

@@ -5,13 +5,15 @@ export interface IdleOptions {
   /** True while somebody is connected or something runs. */
   busy(): boolean;
   onIdle(): void;
+  /** Milliseconds of a clock that nobody sets. */
+  now?: (() => number) | undefined;
 }
 
-export function watchIdle({ seconds, busy, onIdle }: IdleOptions): Disposable {
-  let lastBusy = Date.now();
+export function watchIdle({ seconds, busy, onIdle, now = () => performance.now() }: IdleOptions): Disposable {
+  let lastBusy = now();
   const timer = setInterval(() => {
-    if (busy()) lastBusy = Date.now();
-    else if (Date.now() - lastBusy >= seconds * 1000) {
+    if (busy()) lastBusy = now();
+    else if (now() - lastBusy >= seconds * 1000) {
       clearInterval(timer);
       onIdle();
     }

@@ -97,6 +97,7 @@ async function run(
       }),
     log,
     problems,
+    askTimeoutMs: flags.askTimeout === undefined ? undefined : flags.askTimeout * 1000,
   });
   const app = await buildApp({ services, logger: log });
   const doors = await openDoors(app, flags.listen, await chooseSocket(flags, env));

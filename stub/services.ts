@@ -12,7 +12,7 @@ import type { HostFacts } from "./host.js";
 import { ObservedCommands } from "./observed-commands.js";
 import { denyWhenAbsent } from "./permission/absence.js";
 import { Approvals, KeptApprovals } from "./permission/approvals.js";
-import { Asks } from "./permission/asks.js";
+import { Asks, KeptAsk } from "./permission/asks.js";
 import { Gate } from "./permission/gate.js";
 import type { Problems } from "./problems.js";
 import { Search } from "./search/search.js";
@@ -70,7 +70,7 @@ export interface Services extends AsyncDisposable {
   admission: Admission;
   shell: Shell;
   search: Search;
-  /** Ends what waits (streams, asks), so that the server can close. Commands go on. */
+  /** Ends what waits (streams, requests with an ask), so that the server can close. Commands and asks go on. */
   drain(): void;
 }
 
@@ -84,19 +84,20 @@ export async function createServices(options: ServicesOptions): Promise<Services
     workspaces: await JsonStore.open(join(stateDirectory, "workspaces"), KeptWorkspace, options),
     sessions: await JsonStore.open(join(stateDirectory, "sessions"), KeptSession, options),
     approvals: await JsonStore.open(join(stateDirectory, "approvals"), KeptApprovals, options),
+    asks: await JsonStore.open(join(stateDirectory, "asks"), KeptAsk, options),
   };
   problems.watch(() => roomProblems(stateDirectory));
   const audit = new AuditLog(options.auditFile);
   const bus = new EventBus();
   const presence: Presence = { connections: 0 };
   const approvals = new Approvals(kept.approvals);
-  const asks = new Asks(bus);
-  const gate = new Gate({ approvals, asks, audit, guarded: host });
   const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
+  const asks = new Asks({ bus, store: kept.asks, workspace: (id) => workspaces.find(id), log });
+  const gate = new Gate({ approvals, asks, audit, guarded: host });
   const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit);
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
-    asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
+    await asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
     await endCommands(commands, id, log);
   });
   await dropOrphans(kept, log);
@@ -111,10 +112,15 @@ export async function createServices(options: ServicesOptions): Promise<Services
     workspaceOf: (id) => workspaces.findLately(id),
     heartbeatMs: options.heartbeatMs,
   });
-  const absence = denyWhenAbsent({ asks, connected: () => presence.connections > 0, limitMs: options.askTimeoutMs });
+  const absence = denyWhenAbsent({
+    asks,
+    connected: () => presence.connections > 0,
+    limitMs: options.askTimeoutMs,
+    log,
+  });
   const drain = () => {
     absence[Symbol.dispose]();
-    asks.withdrawAll(() => true, "the stub is ending");
+    asks.end();
     eventClients.close();
   };
   return {

@@ -9,6 +9,8 @@ import { sha256 } from "../sha256.js";
 
 const TTL_MS = 15 * 60 * 1000;
 const CLOCK_SKEW_MS = 5 * 60 * 1000;
+/** A signature is used once, also where the host's clock is set back by a day in between. */
+const NONCE_MS = 25 * 60 * 60 * 1000;
 /** DER of a SubjectPublicKeyInfo for Ed25519, up to the 32 raw bytes. */
 const ED25519_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
@@ -16,27 +18,32 @@ export interface ApproversOptions {
   /** state/approvers: `<keyID>.pub` holds base64 of the 32 raw bytes. */
   directory: string;
   instanceID: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: what signed times are compared with. */
   now?: (() => number) | undefined;
+  /** Milliseconds of a clock that nobody sets: what secrets live by. */
+  uptime?: (() => number) | undefined;
 }
 
 export class Approvers {
   readonly #options: ApproversOptions;
   readonly #now: () => number;
+  readonly #uptime: () => number;
   /** By the SHA-256 of the secret, so that looking one up compares nothing secret byte by byte. */
   readonly #secrets = new Map<string, { keyID: string; expiresAt: number }>();
-  /** Nonce → when it may be forgotten. */
+  /** Nonce → uptime at which it may be forgotten. */
   readonly #nonces = new Map<string, number>();
 
   constructor(options: ApproversOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#uptime = options.uptime ?? (() => performance.now());
   }
 
   /** Throws `approver_unknown` (no such key here), `approver_required` (wrong signature, instance, time or a used nonce). */
   async exchange(request: ApproverRequest): Promise<ApproverAnswer> {
     const now = this.#now();
-    this.#forget(now);
+    const uptime = this.#uptime();
+    this.#forget(uptime);
     const key = await this.#publicKey(request.keyID);
     if (request.instanceID !== this.#options.instanceID) {
       throw new RemoteError("approver_required", "this was signed for another stub instance");
@@ -52,16 +59,15 @@ export class Approvers {
     }
     const nonce = `${request.keyID}/${request.nonce}`;
     if (this.#nonces.has(nonce)) throw new RemoteError("approver_required", "this signature was used before");
-    this.#nonces.set(nonce, now + 2 * CLOCK_SKEW_MS);
+    this.#nonces.set(nonce, uptime + NONCE_MS);
     const secret = randomBytes(32).toString("base64url");
-    const expiresAt = now + TTL_MS;
-    this.#secrets.set(digest(secret), { keyID: request.keyID, expiresAt });
-    return { approver: secret, keyID: request.keyID, expiresAt };
+    this.#secrets.set(digest(secret), { keyID: request.keyID, expiresAt: uptime + TTL_MS });
+    return { approver: secret, keyID: request.keyID, expiresAt: now + TTL_MS };
   }
 
   /** The key id behind a secret; each use moves its end on. Throws `approver_expired`. */
   identify(secret: string): string {
-    const now = this.#now();
+    const now = this.#uptime();
     const entry = this.#secrets.get(digest(secret));
     if (entry === undefined || entry.expiresAt <= now) {
       this.#forget(now);

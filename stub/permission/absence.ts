@@ -1,7 +1,10 @@
-// An ask that nobody can answer is denied after a while: when no client is connected at all.
+// An ask that nobody will answer any more is denied after a while: when no client is connected at all, or when all requests that
+// waited for it have gone and do not come back.
+import type { StoreLog } from "../state/store.js";
 import type { Asks } from "./asks.js";
 
 const SWEEP_MS = 5000;
+export const ASK_TIMEOUT_MS = 10 * 60 * 1000;
 
 export interface AbsenceOptions {
   asks: Asks;
@@ -9,16 +12,22 @@ export interface AbsenceOptions {
   connected(): boolean;
   /** Milliseconds without a client after which what is pending is denied. */
   limitMs?: number | undefined;
+  log: StoreLog;
+  /** Milliseconds of a clock that nobody sets. */
+  now?: (() => number) | undefined;
 }
 
 /** Watches until disposed. */
-export function denyWhenAbsent({ asks, connected, limitMs = 10 * 60 * 1000 }: AbsenceOptions): Disposable {
-  let lastSeen = Date.now();
+export function denyWhenAbsent(options: AbsenceOptions): Disposable {
+  const { asks, connected, log, limitMs = ASK_TIMEOUT_MS, now = () => performance.now() } = options;
+  let lastSeen = now();
+  const look = async () => {
+    if (connected()) lastSeen = now();
+    else if (now() - lastSeen >= limitMs) await asks.withdrawAll(() => true, "nobody was there to answer");
+    await asks.sweep(limitMs);
+  };
   const timer = setInterval(
-    () => {
-      if (connected()) lastSeen = Date.now();
-      else if (Date.now() - lastSeen >= limitMs) asks.withdrawAll(() => true, "nobody was there to answer");
-    },
+    () => void look().catch((error: unknown) => log.warn({ err: error }, "asks could not be looked through")),
     Math.min(SWEEP_MS, limitMs),
   );
   timer.unref();

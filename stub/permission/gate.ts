@@ -1,11 +1,11 @@
 // The one door: services say which real path they are about to use, and go on only when this resolves.
 import { dirname } from "node:path";
 import { RemoteError } from "../../protocol/errors.js";
-import type { PermissionReply } from "../../protocol/permission.js";
+import type { PermissionReply, PermissionRequired } from "../../protocol/permission.js";
 import type { Access, Workspace } from "../../protocol/workspace.js";
 import type { AuditLog } from "../state/audit.js";
 import type { Approvals } from "./approvals.js";
-import { type Asks, type Entry, type Question, required } from "./asks.js";
+import { type Asks, draining, type Entry, type Question, required } from "./asks.js";
 import { type Protected, whyRefused } from "./refusals.js";
 
 /** Who asks and how, for the length of one request. */
@@ -17,6 +17,8 @@ export interface Asker {
   permissionIDs: string[];
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
+  /** The ask outlives its request: the client comes again with the same one. Otherwise it ends with the last that waits for it. */
+  held?: boolean;
 }
 
 export interface Target {
@@ -46,16 +48,16 @@ export class Gate {
 
   /**
    * Answers an ask. Throws `permission_unknown`, `permission_replied`, `root_refused` (this cannot be approved for always;
-   * the ask stays pending), or why the approval could not be kept.
+   * the ask stays pending), or why the answer could not be kept (the ask stays pending, nothing is approved).
    */
   async reply(id: string, reply: PermissionReply, approver: string): Promise<void> {
     const { asks, approvals, audit, guarded } = this.#options;
+    if (asks.ending.aborted) throw draining();
     const pending = asks.require(id);
     const { workspace, always, access } = pending.question;
     if (reply.reply === "always") refuseAlways(always.path, guarded);
     const entry = asks.take(id);
     try {
-      if (reply.reply === "always") await approvals.add(workspace.id, [{ ...always, access, source: "reply" }]);
       const { sessionID, path } = entry.ask;
       const line = {
         approver,
@@ -66,8 +68,10 @@ export class Gate {
         access,
       };
       audit.write({ event: "reply", ...line, decision: reply.reply, message: reply.message });
+      await asks.keepAnswer(entry, reply);
+      if (reply.reply === "always") await approvals.add(workspace.id, [{ ...always, access, source: "reply" }]);
     } catch (error) {
-      asks.giveBack(entry);
+      await asks.giveBack(entry);
       throw error;
     }
     asks.settle(entry, reply);
@@ -94,10 +98,10 @@ export class Pass {
 
   /** Throws `permission_required` (`onAsk: "fail"`), `permission_rejected`, `aborted`. */
   async require(target: Target, access: Access, reason: string): Promise<void> {
-    if (this.allows(target.path, access) || this.#useOnce(target.path, access)) return;
-    const entry = this.#options.asks.raise(this.#question(target, access, reason));
-    if (this.asker.onAsk === "fail") throw this.#refusal(entry);
-    await this.#wait(entry);
+    if (this.allows(target.path, access) || (await this.#useOnce(target.path, access))) return;
+    const question = this.#question(target, access, reason);
+    if (this.asker.onAsk === "fail") throw this.#refusal([await this.#tell(question)]);
+    await this.#wait(question);
     this.#granted.add(`${access}\0${target.path}`);
   }
 
@@ -107,17 +111,15 @@ export class Pass {
       ({ target, access }) => !this.allows(target.path, access) && !this.#presented(target.path, access),
     );
     for (const { target, access } of missing) this.#refuseRejected(target.path, access);
-    const entries = missing.map(({ target, access }) =>
-      this.#options.asks.raise(this.#question(target, access, reason)),
-    );
-    const [first] = entries;
-    if (first !== undefined && this.asker.onAsk === "fail") {
-      for (const entry of entries) this.#tell(entry);
-      throw this.#refusal(first, entries);
+    const questions = missing.map(({ target, access }) => this.#question(target, access, reason));
+    if (questions.length > 0 && this.asker.onAsk === "fail") {
+      throw this.#refusal(await Promise.all(questions.map((question) => this.#tell(question))));
     }
-    await Promise.all(entries.map((entry) => this.#wait(entry)));
-    for (const { ask } of entries) this.#granted.add(`${ask.access}\0${ask.path}`);
-    for (const { target, access } of wanted) if (!this.allows(target.path, access)) this.#useOnce(target.path, access);
+    await Promise.all(questions.map((question) => this.#wait(question)));
+    for (const { path, access } of questions) this.#granted.add(`${access}\0${path}`);
+    for (const { target, access } of wanted) {
+      if (!this.allows(target.path, access)) await this.#useOnce(target.path, access);
+    }
   }
 
   #question({ path, kind }: Target, access: Access, reason: string): Question {
@@ -139,13 +141,13 @@ export class Pass {
     return undefined;
   }
 
-  #useOnce(path: string, access: Access): boolean {
+  async #useOnce(path: string, access: Access): Promise<boolean> {
     const entry = this.#presented(path, access);
     if (entry === undefined) {
       this.#refuseRejected(path, access);
       return false;
     }
-    entry.used = true;
+    await this.#options.asks.use(entry);
     this.decision = "once";
     this.#granted.add(`${access}\0${path}`);
     return true;
@@ -160,39 +162,52 @@ export class Pass {
     }
   }
 
-  #tell(entry: Entry): void {
-    entry.told = true;
-    for (const id of this.asker.permissionIDs) if (id !== entry.ask.id) entry.carries.add(id);
+  /** Asks, and leaves the answer to the request that comes again with the id. */
+  #tell(question: Question): Promise<Entry> {
+    return this.#options.asks.raise(question, "told", this.asker.permissionIDs);
   }
 
-  #refusal(entry: Entry, all: Entry[] = [entry]): RemoteError {
-    this.#tell(entry);
-    const { path, access } = entry.ask;
-    const others = all.length > 1 ? { asks: all.map(({ ask }) => required(ask)) } : {};
-    return new RemoteError("permission_required", `${access} ${path} is not approved`, {
-      details: { ...required(entry.ask), ...others },
+  #refusal(entries: Entry[]): RemoteError {
+    const asks = entries.map(({ ask }) => required(ask));
+    const [first] = asks as [PermissionRequired];
+    return new RemoteError("permission_required", `${first.access} ${first.path} is not approved`, {
+      details: { ...first, ...(asks.length > 1 ? { asks } : {}) },
     });
   }
 
-  async #wait(entry: Entry): Promise<void> {
-    const { signal } = this.asker;
+  /** Until it is answered. Throws `permission_rejected`, `aborted`, `stub_draining`. */
+  async #wait(question: Question): Promise<void> {
+    const { signal, held } = this.asker;
     const { asks } = this.#options;
+    const entry = asks.missed(question) ?? (await asks.raise(question, "waited"));
     entry.waiting += 1;
-    let gone: () => void = () => undefined;
-    const aborted = new Promise<"gone">((resolve) => {
-      gone = () => resolve("gone");
-      if (signal.aborted) gone();
-      else signal.addEventListener("abort", gone, { once: true });
-    });
-    const outcome = await Promise.race([entry.answered, aborted]);
-    signal.removeEventListener("abort", gone);
-    entry.waiting -= 1;
-    if (outcome === "gone") {
-      if (entry.waiting === 0 && !entry.told) asks.withdraw(entry, "the request has ended");
+    const outcome = await firstOf(entry.answered, signal, asks.ending);
+    asks.leave(entry);
+    if (outcome === "aborted") {
+      if (asks.ending.aborted) throw draining();
+      if (entry.waiting === 0 && !entry.told && held !== true) await asks.withdraw(entry, "the request has ended");
       throw new RemoteError("aborted", "the request ended before its ask was answered");
     }
     if (outcome.reply === "reject") throw rejection(entry, outcome);
-    if (outcome.reply === "once") this.decision = "once";
+    if (outcome.reply !== "once") return;
+    await asks.use(entry);
+    this.decision = "once";
+  }
+}
+
+async function firstOf<T>(promise: Promise<T>, ...signals: AbortSignal[]): Promise<T | "aborted"> {
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<"aborted">((resolve) => {
+    abort = () => resolve("aborted");
+  });
+  for (const signal of signals) {
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  }
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    for (const signal of signals) signal.removeEventListener("abort", abort);
   }
 }
 

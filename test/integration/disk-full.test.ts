@@ -16,7 +16,7 @@ describe.skipIf(!canMount)(`with a full disk${reason(canMount, "root that may mo
   let bench: Workbench;
   beforeAll(async () => {
     disk = await smallDisk("size=4m");
-    bench = await workbench({ installRoot: join(disk.path, "root") });
+    bench = await workbench({ installRoot: join(disk.path, "root"), version: "0.1.0" });
   });
   afterAll(async () => {
     await bench.stub.stop();
@@ -79,7 +79,7 @@ describe.skipIf(!canMount)(`with a full disk${reason(canMount, "root that may mo
       return body.filter(({ source }) => source === "reply").length;
     };
     await whileFull(async () => {
-      for (const reply of ["always"]) {
+      for (const reply of ["always", "once", "reject"]) {
         expect(await bench.reply(permissionID, reply)).toMatchObject(full);
       }
       expect((await bench.asks(workspace.id)).map(({ id }) => id)).toEqual([permissionID]);
