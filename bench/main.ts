@@ -1,6 +1,7 @@
 // npm run bench [SECTION…]: every figure beside its limit, as ratios within this run; exit 1 on a miss. Default: all sections.
 import { bulk } from "./bulk.js";
 import { connect } from "./connect.js";
+import { events } from "./events.js";
 import { startFarHost } from "./far-host.js";
 import { farFiles } from "./files.js";
 import { type BenchHost, startBenchHost } from "./host.js";
@@ -25,6 +26,7 @@ const NEAR: Record<string, Section> = {
       limit: 2.5,
     }),
   bulk,
+  events,
 };
 /** On a host 52 ms away; `name` says over what. */
 const FAR: Record<string, (host: BenchHost, report: Report, name: string) => Promise<void>> = {
