@@ -73,11 +73,16 @@ export class EventStream {
     }
     if (parts.length === 0) return;
     this.#isWriting = true;
-    response.write(parts.length === 1 ? parts[0] : Buffer.concat(parts), (error) => {
+    const last = parts.pop();
+    // As they are: all streams share the bytes of an event, also while they wait for a client.
+    response.cork();
+    for (const part of parts) response.write(part);
+    response.write(last, (error) => {
       this.#isWriting = false;
       // The response closes, and says so itself.
       if (!error) this.pump();
     });
+    response.uncork();
   }
 
   /** Nothing for a client that does not even take its events. */
