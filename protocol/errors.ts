@@ -22,6 +22,7 @@ export const ERRORS = {
   workspace_unknown: { status: 404, hint: "GET /experimental/workspace lists them" },
   session_unknown: { status: 404, hint: "GET /session lists them" },
   command_unknown: { status: 404 },
+  pty_unknown: { status: 404, hint: "it was removed, or its stub was restarted; open another" },
   permission_unknown: { status: 404, hint: "GET /permission lists what is pending" },
   workspace_exists: { status: 409, hint: "choose another id, or use the workspace that is there" },
   session_exists: { status: 409, hint: "choose another id, or use the session that is there" },
@@ -31,6 +32,7 @@ export const ERRORS = {
   conflict: { status: 409, hint: "the file changed since it was read; read it again" },
   state_newer: { status: 409, hint: "update the plugin: a newer stub wrote this" },
   answer_lost: { status: 409, hint: "look what is there before you do it again" },
+  pty_limit: { status: 429, hint: "close a terminal first" },
   unsupported: { status: 501, hint: "not built yet" },
   // who may ask
   unauthorized: { status: 401, hint: "the token is in run/stub.token of the host's install root" },

@@ -13,7 +13,7 @@ export const CommandID = Type.String({ pattern: `^cmd_${TAIL}$`, description: "c
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** A fresh random id, 26 characters after the prefix (about 154 bits). */
-export function newID(prefix: "wrk" | "ses" | "per" | "cmd" | "evt" | "msg" | "prt"): string {
+export function newID(prefix: "wrk" | "ses" | "per" | "cmd" | "pty" | "evt" | "msg" | "prt"): string {
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(26));
   let tail = "";
   for (const byte of bytes) tail += ALPHABET[byte % ALPHABET.length];

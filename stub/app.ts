@@ -14,6 +14,7 @@ import { fileRoutes } from "./routes/file.js";
 import { fileContentRoutes } from "./routes/file-content.js";
 import { healthRoutes } from "./routes/health.js";
 import { permissionRoutes } from "./routes/permission.js";
+import { ptyRoutes } from "./routes/pty.js";
 import { searchRoutes } from "./routes/search.js";
 import { sessionRoutes } from "./routes/session.js";
 import { workspaceRoutes } from "./routes/workspace.js";
@@ -78,6 +79,7 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   searchRoutes(app, services);
   auditRoutes(app, services);
   await app.register(async (scope) => fileContentRoutes(scope, services));
+  await app.register(async (scope) => ptyRoutes(scope, services));
   await app.register(commandRoutes, {
     commands: services.commands,
     admit: (request, body) =>

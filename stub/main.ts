@@ -85,6 +85,7 @@ async function run(
     auditFile: flags.auditFile,
     tmpDirectory: join(host.installRoot, "tmp"),
     ripgrep: join(parts, "rg"),
+    ptyAddon: join(parts, "pty.node"),
     commands: (events) =>
       new HostCommandService({
         helper: join(parts, "helper"),
@@ -124,7 +125,8 @@ async function run(
     await lock.release();
   });
   if (flags.idleExit === undefined) return;
-  const busy = () => services.presence.connections > 0 || services.commands.running() > 0;
+  const busy = () =>
+    services.presence.connections > 0 || services.commands.running() > 0 || services.terminals.running > 0;
   watchIdle({ seconds: flags.idleExit, busy, onIdle: () => ending.close() });
 }
 

@@ -28,7 +28,7 @@ export interface Probe {
 /** `parts`: the directory with `helper`, `rg` and `pty.node`. Never throws. */
 export async function probe(parts: string): Promise<Probe> {
   const [pty, helper, rg] = await Promise.all([
-    probePty(parts),
+    probePty(join(parts, "pty.node")),
     attempt(() => access(join(parts, "helper"), constants.X_OK)),
     attempt(() => run(join(parts, "rg"), ["--version"], { timeout: 10_000 })),
   ]);

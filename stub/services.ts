@@ -15,6 +15,7 @@ import { Approvals, KeptApprovals } from "./permission/approvals.js";
 import { Asks, KeptAsk } from "./permission/asks.js";
 import { Gate } from "./permission/gate.js";
 import type { Problems } from "./problems.js";
+import { Terminals } from "./pty/terminals.js";
 import { Search } from "./search/search.js";
 import { KeptSession, Sessions } from "./sessions.js";
 import { Shell } from "./shell/shell.js";
@@ -37,6 +38,8 @@ export interface ServicesOptions {
   tmpDirectory: string;
   /** Path of the ripgrep that searches. */
   ripgrep: string;
+  /** Path of node-pty's native part, `pty.node`. */
+  ptyAddon: string;
   /** Makes the service that runs commands; told where its events go. */
   commands(events: CommandEvents): CommandService;
   log: StoreLog;
@@ -70,6 +73,7 @@ export interface Services extends AsyncDisposable {
   admission: Admission;
   shell: Shell;
   search: Search;
+  terminals: Terminals;
   /** Ends what waits (streams, requests with an ask), so that the server can close. Commands and asks go on. */
   drain(): void;
 }
@@ -104,6 +108,14 @@ export async function createServices(options: ServicesOptions): Promise<Services
   void endOrphans(kept, commands).catch((error: unknown) =>
     log.warn({ err: error }, "commands without a workspace go on"),
   );
+  const terminals = new Terminals({
+    addon: options.ptyAddon,
+    audit,
+    bus,
+    loginEnvironment: (signal) => commands.loginEnvironment(signal),
+    exists: (workspaceID) => workspaces.find(workspaceID) !== undefined,
+  });
+  workspaces.onDelete(({ id }) => terminals.removeAll(id));
   await dropTemporary(options.tmpDirectory, commands);
   const admission = new Admission({ sessions, approvals, gate, host, tmpDirectory: options.tmpDirectory });
   commands.admittedBy(admission);
@@ -122,6 +134,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     absence[Symbol.dispose]();
     asks.end();
     eventClients.close();
+    terminals.drain();
   };
   return {
     host,
@@ -141,9 +154,11 @@ export async function createServices(options: ServicesOptions): Promise<Services
     admission,
     shell: new Shell({ admission, commands, sessions, bus }),
     search: new Search({ ripgrep: options.ripgrep }),
+    terminals,
     drain,
     async [Symbol.asyncDispose]() {
       drain();
+      await terminals.close();
       await commands.close();
       audit.close();
     },

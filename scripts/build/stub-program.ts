@@ -1,6 +1,5 @@
 // The stub's program as one minified CommonJS file, which is what a single executable application of Node starts fastest.
-import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build } from "esbuild";
 
 interface StubProgramOptions {
   root: string;
@@ -23,23 +22,8 @@ export async function bundleStubProgram({ root, entry, version }: StubProgramOpt
     logLevel: "warning",
     write: false,
     define: { __PACKAGE_VERSION__: JSON.stringify(version) },
-    plugins: [ptyLoader(root)],
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error("esbuild made no output");
   return output.text;
-}
-
-/** node-pty looks for its native part below node_modules; in the one file stub/pty/native.ts finds it. */
-function ptyLoader(root: string): Plugin {
-  const replacement = join(root, "stub/pty/native.ts");
-  return {
-    name: "pty-loader",
-    setup(build) {
-      build.onLoad({ filter: /[\\/]node-pty[\\/]lib[\\/]utils\.js$/ }, () => ({
-        loader: "ts",
-        contents: `export { assign, loadNativeModule } from ${JSON.stringify(replacement)};`,
-      }));
-    },
-  };
 }

@@ -6,12 +6,13 @@ import { codeOf, fromSystem } from "../../protocol/errors.js";
 const ROTATE_BYTES = 5 * 1024 * 1024;
 
 export interface AuditLine {
-  event: "command" | "exit" | "reply" | "approval" | "workspace" | "session" | "approver";
+  event: "command" | "terminal" | "exit" | "reply" | "approval" | "workspace" | "session" | "approver";
   /** Key id of the approver whose secret came with the request. */
   approver?: string | undefined;
   workspaceID?: string | undefined;
   sessionID?: string | undefined;
   commandID?: string | undefined;
+  ptyID?: string | undefined;
   permissionID?: string | undefined;
   /** As text, or as a list of arguments. */
   command?: string | string[] | undefined;
