@@ -1,8 +1,10 @@
 // One anchor's host, as the tools see it: the runner's session, made when first used, and what is known of the host.
 import { RemoteError } from "../../protocol/errors.js";
+import type { InFlightJournal } from "../laptop/in-flight.js";
 import type { HostFacts, RunnerProvider, RunnerSession } from "../runner/runner.js";
 import type { AnchorRecord } from "./anchor.js";
 import { Asks } from "./asks.js";
+import { AwayCommands } from "./away.js";
 import { ConnectionWatch } from "./connection-watch.js";
 import { type LiveOutput, liveOutput } from "./live-output.js";
 import type { CallContext, OpencodeClient } from "./opencode-types.js";
@@ -22,6 +24,7 @@ export interface AnchoredHostOptions {
   runner(): Promise<RunnerProvider>;
   client: OpencodeClient;
   saved: SavedOutput;
+  journal: InFlightJournal;
   limits(): OutputLimits;
 }
 
@@ -37,6 +40,8 @@ export class AnchoredHost implements ToolHost {
   readonly locks = new PathLocks();
   readonly truncated = new Set<string>();
   readonly saved: SavedOutput;
+  readonly journal: InFlightJournal;
+  readonly away: AwayCommands;
   readonly #options: AnchoredHostOptions;
   #session: Promise<RunnerSession> | undefined;
   #facts: HostFacts | undefined;
@@ -47,7 +52,10 @@ export class AnchoredHost implements ToolHost {
     this.anchor = options.record?.anchor ?? options.anchor;
     this.asks = new Asks(this.name);
     this.connection = new ConnectionWatch(this.name);
-    this.saved = options.saved;
+    const { saved, journal } = options;
+    this.saved = saved;
+    this.journal = journal;
+    this.away = new AwayCommands({ host: this.name, journal, saved });
   }
 
   /** As the user named it. */

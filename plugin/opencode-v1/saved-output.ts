@@ -60,6 +60,11 @@ export class OutputWriter {
     this.#ready = ready;
   }
 
+  /** Nothing of an earlier attempt is left. */
+  async clear(): Promise<void> {
+    await rm(this.#file, { force: true });
+  }
+
   /** Resolves when it is written, so that a fast command waits for the disk and memory stays bounded. */
   async write(text: string): Promise<void> {
     if (this.#failed || this.#written >= LIMIT) return;

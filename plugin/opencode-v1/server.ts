@@ -3,6 +3,7 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hooks, Plugin, PluginInput } from "@opencode-ai/plugin";
+import { InFlightJournal, inFlightDirectory } from "../laptop/in-flight.js";
 import { registerAdapters } from "./adapters.js";
 import { findAnchor } from "./anchor.js";
 import { AnchoredHost } from "./anchored-host.js";
@@ -57,6 +58,7 @@ async function inside(
     runner: async () => (await remote.get()).runner,
     client: input.client,
     saved: new SavedOutput(join(options.stateDir, "output")),
+    journal: new InFlightJournal(inFlightDirectory(options.stateDir)),
     limits: () => ({ ...limits, timeoutMs: options.commandTimeoutMs }),
   });
   const real = await realpath(host.anchor).catch(() => host.anchor);

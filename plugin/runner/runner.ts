@@ -109,6 +109,11 @@ export interface RunCommandRequest extends OperationOptions {
   onOutput?: (chunk: OutputChunk) => void | Promise<void>;
 }
 
+export interface FollowCommandOptions extends Pick<RunCommandRequest, "onOutput" | "signal"> {
+  /** Bytes that were seen already. Default: none. */
+  from?: { stdout: number; stderr: number };
+}
+
 export interface OutputChunk {
   stream: "stdout" | "stderr";
   /** Of the first byte, in its stream. */
@@ -207,6 +212,10 @@ export interface RunnerSession {
   runCommand(request: RunCommandRequest): Promise<CommandResult>;
   /** True if it was running. */
   cancelCommand(commandID: string, signal?: AbortSignal): Promise<boolean>;
+  /** A command as it is now, whoever started it; undefined where the host knows none. */
+  findCommand(commandID: string, signal?: AbortSignal): Promise<CommandResult | undefined>;
+  /** Output and end of a command that is there, from these bytes on; nothing is started. Throws `command_unknown`. */
+  followCommand(commandID: string, options: FollowCommandOptions): Promise<CommandResult>;
 
   readFile(path: string, options?: OperationOptions & { offset?: number; length?: number }): Promise<ReadFileResult>;
   writeFile(path: string, data: Uint8Array, options?: WriteFileOptions): Promise<WrittenFile>;

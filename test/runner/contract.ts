@@ -177,6 +177,33 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
         await gone(Number(await readFile(pidFile, "utf8")));
       });
 
+      it("lets go of a command without ending it, and finds its output and its end again by its id", async () => {
+        const session = await open();
+        const commandID = newID("cmd");
+        const away = new AbortController();
+        const running = run(session, {
+          commandID,
+          command: "seq 1 5; while [ ! -e go ]; do sleep 0.02; done; seq 6 10; exit 4",
+          detach: away.signal,
+          onOutput: () => away.abort(new Error("gone")),
+        });
+        await expect(running).rejects.toThrow("gone");
+        expect(await session.findCommand(commandID)).toMatchObject({ commandID, state: "running" });
+        expect(await session.findCommand(newID("cmd"))).toBeUndefined();
+        await writeFile(join(project, "go"), "");
+        for (const from of [0, 6]) {
+          const pieces: Buffer[] = [];
+          const result = await session.followCommand(commandID, {
+            from: { stdout: from, stderr: 0 },
+            onOutput: ({ data }) => void pieces.push(Buffer.from(data)),
+          });
+          expect(result).toMatchObject({ commandID, state: "exited", exit: 4 });
+          expect(Buffer.concat(pieces).toString()).toBe("1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n".slice(from));
+        }
+        expect(await session.findCommand(commandID)).toMatchObject({ state: "exited", exit: 4 });
+        await expect(session.followCommand(newID("cmd"), {})).rejects.toMatchObject({ code: "command_unknown" });
+      });
+
       it("runs nothing when the abort came first", async () => {
         const session = await open();
         const marker = join(project, "ran");

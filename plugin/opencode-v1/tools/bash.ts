@@ -4,6 +4,7 @@ import { RemoteError } from "../../../protocol/errors.js";
 import { newID } from "../../../protocol/ids.js";
 import type { CommandResult } from "../../runner/runner.js";
 import { commandPatterns } from "../command-patterns.js";
+import { isUnreachable } from "../failure.js";
 import type { CallContext, ToolDefinition } from "../opencode-types.js";
 import { OutputTail, shorten } from "../output-tail.js";
 import { resolveRemote } from "../remote-path.js";
@@ -54,6 +55,9 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
   let result: CommandResult;
   const show = () => live.show(withNotice(tail.preview(), host.connection.notice));
   const watch = host.connection.onChange(show);
+  const { sessionID } = context;
+  const away = host.away.look(session, sessionID);
+  const inFlight = host.journal.begin({ commandID, sessionID, host: host.name, title: args.command });
   call.committed();
   try {
     result = await session.runCommand({
@@ -76,6 +80,7 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
       },
     });
   } catch (error) {
+    await (mayRun(error) ? inFlight.leave() : inFlight.end());
     if (error !== lost.reason || aborted.aborted) throw error;
     throw new RemoteError("host_unreachable", `${(error as Error).message}; ${commandID} may still run there`);
   } finally {
@@ -93,7 +98,8 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
     ? `Full output saved to: ${outputPath} (for Read and Grep only)`
     : "The beginning was dropped.";
   const body = truncated ? `...output truncated...\n\n${where}\n\n${shown.text}` : shown.text || "(no output)";
-  const notes = notesOf(result, timeoutMs, host.name);
+  const notes = [...notesOf(result, timeoutMs, host.name), ...(await away.notes())];
+  await (result.cancelUnconfirmed ? inFlight.leave() : inFlight.end());
   const metadata = notes.length > 0 ? `\n\n<shell_metadata>\n${notes.join("\n")}\n</shell_metadata>` : "";
   return {
     title: args.command,
@@ -108,6 +114,13 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
       ...(outputPath ? { outputPath } : {}),
     },
   };
+}
+
+/** Whether the host may have the command although no answer came: then its story is told later. */
+function mayRun(error: unknown): boolean {
+  return (
+    isUnreachable(error) || (error instanceof RemoteError && error.code === "aborted" && error.details !== undefined)
+  );
 }
 
 /** While it runs only: the answer is made of the output alone. */

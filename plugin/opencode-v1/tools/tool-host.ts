@@ -1,7 +1,9 @@
 // What a tool needs of its surroundings: the host's session, its directory, and how to ask. One per anchor.
 import { codeOf } from "../../../protocol/errors.js";
+import type { InFlightJournal } from "../../laptop/in-flight.js";
 import type { HostFacts, OperationOptions, RunnerSession } from "../../runner/runner.js";
 import type { AskedKind, Asks } from "../asks.js";
+import type { AwayCommands } from "../away.js";
 import { type ConnectionWatch, WAIT_FOR_CALL_MS, WAIT_FOR_COMMAND_MS } from "../connection-watch.js";
 import { toolError } from "../failure.js";
 import type { LiveOutput } from "../live-output.js";
@@ -28,6 +30,10 @@ export interface ToolHost {
   cache: ReadCache;
   locks: PathLocks;
   saved: SavedOutput;
+  /** Commands that a result is waited for. */
+  journal: InFlightJournal;
+  /** Commands that went on without anybody. */
+  away: AwayCommands;
   live(context: CallContext): LiveOutput;
   /** Calls whose answer was cut: OpenCode overwrites that mark of a plugin tool, so it is set again afterwards. */
   truncated: Set<string>;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { Enforcement } from "../../../protocol/health.js";
 import { orAborted } from "../../waiting/abort.js";
-import type { CommandResult, RunCommandRequest } from "../runner.js";
+import type { CommandResult, FollowCommandOptions, RunCommandRequest } from "../runner.js";
 import { OutputLog } from "./output-log.js";
 
 /** From SIGTERM to SIGKILL, milliseconds. */
@@ -79,6 +79,17 @@ export class LocalCommand {
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Output behind `from` and the end; an abort ends the following only. */
+  async output({ onOutput, signal, from }: FollowCommandOptions): Promise<CommandResult> {
+    const delivered = this.#log.deliver(onOutput, () => signal?.aborted ?? false, from).then(() => this.ended);
+    return await orAborted(delivered, signal);
+  }
+
+  /** As it is now. */
+  async now(): Promise<CommandResult> {
+    return this.#over ? await this.ended : { ...this.#result(null, null), state: "running" };
   }
 
   /** True if it was running. */

@@ -34,9 +34,13 @@ export class OutputLog {
     this.#notify();
   }
 
-  /** Delivers everything from the start to the end, waiting for what is still to come. `stopped` ends it early. */
-  async deliver(onOutput: RunCommandRequest["onOutput"], stopped: () => boolean): Promise<void> {
-    const seen = { stdout: 0, stderr: 0 };
+  /** Delivers everything from `from` to the end, waiting for what is still to come. `stopped` ends it early. */
+  async deliver(
+    onOutput: RunCommandRequest["onOutput"],
+    stopped: () => boolean,
+    from = { stdout: 0, stderr: 0 },
+  ): Promise<void> {
+    const seen = { ...from };
     for (;;) {
       let some = false;
       for (const stream of STREAMS) {

@@ -10,6 +10,7 @@ import type {
   BatchStep,
   CommandResult,
   ConnectionState,
+  FollowCommandOptions,
   HostFacts,
   OperationOptions,
   ReadFileResult,
@@ -112,6 +113,16 @@ export class LocalRunnerSession implements RunnerSession {
   async cancelCommand(commandID: string): Promise<boolean> {
     const command = await this.#commands.get(commandID);
     return command?.cancel() ?? false;
+  }
+
+  async findCommand(commandID: string): Promise<CommandResult | undefined> {
+    return (await this.#commands.get(commandID))?.now();
+  }
+
+  async followCommand(commandID: string, options: FollowCommandOptions): Promise<CommandResult> {
+    const command = await this.#commands.get(commandID);
+    if (command === undefined) throw new RemoteError("command_unknown", `no command ${commandID}`);
+    return await command.output(options);
   }
 
   async readFile(

@@ -5,12 +5,14 @@ import type { FileView } from "../../../protocol/file.js";
 import { newID } from "../../../protocol/ids.js";
 import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
 import type { StubClient } from "../../stub-client/client.js";
+import { resumeCommand } from "../../stub-client/command-stream.js";
 import { type Asking, FileRequests } from "../../stub-client/files.js";
 import type {
   BatchResult,
   BatchStep,
   CommandResult,
   ConnectionState,
+  FollowCommandOptions,
   HostFacts,
   OperationOptions,
   ReadFileResult,
@@ -27,7 +29,7 @@ import type {
 } from "../runner.js";
 import { withAsks } from "./asking.js";
 import { runBatch } from "./batch.js";
-import { runCommand } from "./command.js";
+import { runCommand, toResult } from "./command.js";
 import { defined } from "./defined.js";
 import { LookGatherer } from "./gather.js";
 import { Looks } from "./looks.js";
@@ -126,6 +128,25 @@ export class SshRunnerSession implements RunnerSession {
       if (codeOf(error) === "command_unknown") return false;
       throw error;
     }
+  }
+
+  async findCommand(commandID: string, signal?: AbortSignal): Promise<CommandResult | undefined> {
+    const { client } = await this.#open();
+    try {
+      return toResult(await client.command(commandID, this.#signal(signal)));
+    } catch (error) {
+      if (codeOf(error) === "command_unknown") return undefined;
+      throw error;
+    }
+  }
+
+  async followCommand(commandID: string, options: FollowCommandOptions): Promise<CommandResult> {
+    const { client } = await this.#open();
+    const { from = { stdout: 0, stderr: 0 }, onOutput } = options;
+    const signal = this.#signal(options.signal);
+    return toResult(
+      await resumeCommand(client, commandID, { from, signal, ...(onOutput === undefined ? {} : { onOutput }) }),
+    );
   }
 
   readFile(
