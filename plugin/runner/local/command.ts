@@ -63,7 +63,9 @@ export class LocalCommand {
     const { signal, detach } = request;
     const isOver = () => (signal?.aborted ?? false) || (detach?.aborted ?? false);
     const output = this.#log.deliver(request.onOutput, isOver).then(() => this.ended);
-    const delivered = orAborted(output, detach);
+    const delivered = orAborted(output, detach).catch((error) => {
+      throw detach?.aborted && !signal?.aborted ? detach.reason : error;
+    });
     if (signal === undefined) return await delivered;
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<CommandResult>((resolve) => {

@@ -133,7 +133,7 @@ export class SshRunnerSession implements RunnerSession {
   async findCommand(commandID: string, signal?: AbortSignal): Promise<CommandResult | undefined> {
     const { client } = await this.#open();
     try {
-      return toResult(await client.command(commandID, this.#signal(signal)));
+      return toResult(await client.command(commandID, this.#signal(signal)), 0);
     } catch (error) {
       if (codeOf(error) === "command_unknown") return undefined;
       throw error;
@@ -144,9 +144,16 @@ export class SshRunnerSession implements RunnerSession {
     const { client } = await this.#open();
     const { from = { stdout: 0, stderr: 0 }, onOutput } = options;
     const signal = this.#signal(options.signal);
-    return toResult(
-      await resumeCommand(client, commandID, { from, signal, ...(onOutput === undefined ? {} : { onOutput }) }),
-    );
+    let missed = 0;
+    const record = await resumeCommand(client, commandID, {
+      from,
+      signal,
+      ...(onOutput === undefined ? {} : { onOutput }),
+      onGap: ({ first, last }) => {
+        missed += last - first + 1;
+      },
+    });
+    return toResult(record, missed);
   }
 
   readFile(
