@@ -4,17 +4,20 @@ import { codeOf, type RemoteError } from "../protocol/errors.js";
 import type { Admission, Admitted } from "./admission.js";
 import type { Command, CommandFilter, CommandService, CommandSpec } from "./commands/types.js";
 import type { AuditLine, AuditLog } from "./state/audit.js";
+import type { StoreLog } from "./state/store.js";
 
 export class ObservedCommands implements CommandService {
   readonly #inner: CommandService;
   readonly #audit: AuditLog;
+  readonly #log: StoreLog;
   #admission: Admission | undefined;
   readonly #observed = new WeakSet<Command>();
 
   /** Commands that an earlier stub started are observed, too. */
-  constructor(inner: CommandService, audit: AuditLog) {
+  constructor(inner: CommandService, audit: AuditLog, log: StoreLog) {
     this.#inner = inner;
     this.#audit = audit;
+    this.#log = log;
     void inner.adopted.then(() => {
       for (const command of inner.list()) {
         if (!command.isSettled && !this.#observed.has(command))
@@ -90,19 +93,31 @@ export class ObservedCommands implements CommandService {
       return;
     }
     const { exit, signal, state } = await command.done;
-    this.#audit.write({ event: "exit", ...ids, exit, signal, state });
+    this.#ended({ ...ids, exit, signal, state });
     await command.settled;
     // The helper removes the directory.
     admitted?.lent?.[Symbol.dispose]();
   }
 
   #failed(error: unknown, ids: Ids): void {
-    this.#audit.write({ event: "exit", ...ids, state: codeOf(error) ?? "failed" });
+    this.#ended({ ...ids, state: codeOf(error) ?? "failed" });
+  }
+
+  /** What has ended cannot be refused any more: where the audit log takes nothing (a full disk), the stub's log has it. */
+  #ended(line: Omit<AuditLine, "event">): void {
+    try {
+      this.#audit.write({ event: "exit", ...line });
+    } catch (error) {
+      this.#log.warn({ err: error, ...line }, "an end is missing in the audit log");
+    }
   }
 
   async #giveBack(admitted: Admitted | undefined, tmpdir: string | undefined): Promise<void> {
     admitted?.lent?.[Symbol.dispose]();
-    if (tmpdir !== undefined) await rm(tmpdir, { recursive: true, force: true });
+    if (tmpdir === undefined) return;
+    await rm(tmpdir, { recursive: true, force: true }).catch((error: unknown) => {
+      this.#log.warn({ err: error, path: tmpdir }, "a temporary directory stays; the next start removes it");
+    });
   }
 }
 

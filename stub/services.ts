@@ -98,7 +98,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
   const asks = new Asks({ bus, store: kept.asks, workspace: (id) => workspaces.find(id), log });
   const gate = new Gate({ approvals, asks, audit, guarded: host });
-  const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit);
+  const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit, log);
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
     await asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");

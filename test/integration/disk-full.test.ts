@@ -1,12 +1,12 @@
 // A disk that fills up under a running stub: every request that cannot be kept says so, nothing is pretended, and it goes on.
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Approval } from "../../protocol/workspace.js";
 import { canMount, reason } from "../binary/fixtures/needs.js";
 import { type SmallDisk, smallDisk } from "../fixtures/small-disk.js";
-import { type Workbench, workbench } from "../fixtures/workbench.js";
+import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 const BASE = "/experimental/workspace";
 const full = { status: 507, body: { code: "ENOSPC" } };
@@ -93,6 +93,29 @@ describe.skipIf(!canMount)(`with a full disk${reason(canMount, "root that may mo
     const lines = (await bench.send<string>("/audit?limit=10000")).body.trim().split("\n");
     expect(lines.filter((line) => line !== "" && !isWhole(line)).length).toBeLessThanOrEqual(3);
     expect(lines.at(-1)).toContain('"always"');
+  });
+
+  it("commands that end meanwhile do not take the stub with them, though their ends cannot be written down", async () => {
+    const workspace = await bench.workspace();
+    const go = `${disk.path}-go`;
+    // More than what may be left of the audit log's last page.
+    const commands = Array.from({ length: 40 }, () => newID("cmd"));
+    const command = `while [ ! -e ${go} ]; do sleep 0.05; done`;
+    const body = { sessionID: newID("ses"), workspaceID: workspace.id, command };
+    for (const commandID of commands) await bench.send("/command", { body: { ...body, commandID } });
+    const states = async () => {
+      const all = [];
+      for (const id of commands) all.push((await bench.send<{ state: string }>(`/command/${id}`)).body.state);
+      return all;
+    };
+    await whileFull(async () => {
+      await writeFile(go, "");
+      await eventually(async () => ((await states()).every((state) => state !== "running") ? true : undefined));
+      const health = await bench.send<{ stub: { instanceID: string } }>("/global/health");
+      expect(health).toMatchObject({ status: 200, body: { stub: { instanceID: bench.stub.instanceID } } });
+    });
+    await rm(go);
+    expect((await bench.send("/global/health")).status).toBe(200);
   });
 });
 
