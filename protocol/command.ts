@@ -81,3 +81,13 @@ export const CommandRecord = Type.Object({
   enforcement: Enforcement,
 });
 export type CommandRecord = Static<typeof CommandRecord>;
+
+/** GET /command: newest first; the next page is `before` the last one of this. */
+export const CommandListQuery = Type.Object({
+  workspace: Type.Optional(WorkspaceID),
+  session: Type.Optional(SessionID),
+  state: Type.Optional(CommandState),
+  before: Type.Optional(CommandID),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+});
+export type CommandListQuery = Static<typeof CommandListQuery>;

@@ -4,7 +4,7 @@ import { type Static, Type } from "typebox";
 export const EventPayload = Type.Object({
   /** Also the frame's `id:`. Of one stub: comparable as text, in the order of the stream. */
   id: Type.String(),
-  /** OpenCode's types, and command.started|output|ended, permission.asked|replied, lease.changed, stub.gap, stub.draining. */
+  /** OpenCode's types, and command.started|output|ended|settled, permission.asked|replied, lease.changed, stub.gap, stub.draining. */
   type: Type.String(),
   properties: Type.Unknown(),
 });

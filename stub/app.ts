@@ -90,6 +90,10 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
         },
       }),
     access: (request, { sessionID }) => void services.sessions.get(sessionID, request.approver),
+    visible: (request) => {
+      const own = new Set(services.workspaces.list(request.approver).map(({ id }) => id));
+      return (workspaceID) => own.has(workspaceID);
+    },
   });
   await app.ready();
   return app;

@@ -1,7 +1,9 @@
 // Commands as the rest of the stub sees them: every start is in the audit log before it happens, every end after it.
 import { rm } from "node:fs/promises";
+import type { CommandRecord } from "../protocol/command.js";
 import { codeOf, type RemoteError } from "../protocol/errors.js";
 import type { Admission, Admitted } from "./admission.js";
+import type { ListQuery } from "./commands/listing.js";
 import type { Command, CommandFilter, CommandService, CommandSpec } from "./commands/types.js";
 import type { AuditLine, AuditLog } from "./state/audit.js";
 import type { StoreLog } from "./state/store.js";
@@ -64,6 +66,10 @@ export class ObservedCommands implements CommandService {
 
   list(filter?: CommandFilter): Command[] {
     return this.#inner.list(filter);
+  }
+
+  page(query: ListQuery): Promise<CommandRecord[]> {
+    return this.#inner.page(query);
   }
 
   running(filter?: CommandFilter): number {

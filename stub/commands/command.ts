@@ -77,6 +77,16 @@ export class RunningCommand implements Command {
     return this.#phase === "settled" || this.#phase === "failed";
   }
 
+  /** Runs, or somebody reads what it has printed. */
+  get isInUse(): boolean {
+    return !this.isSettled || this.#followers.size > 0;
+  }
+
+  /** False for one that was cancelled before the spawner knew it: nothing of it is on the disk. */
+  get hasRecord(): boolean {
+    return this.#submitted || this.#fromDisk;
+  }
+
   get isRunning(): boolean {
     return this.#phase === "queued" || this.#phase === "running";
   }
@@ -274,8 +284,10 @@ export class RunningCommand implements Command {
   #settleWith(survivors: number[]): void {
     if (this.isSettled) return;
     if (this.isRunning) this.#answer();
+    const isNews = this.#record.now.survivors === null;
     this.#record.settle(survivors);
     this.#over();
+    if (isNews) this.#owner.emit("command.settled", this.record());
   }
 
   #lose(): void {

@@ -1,15 +1,16 @@
 // All commands of this stub: starts them through the spawner, finds those of earlier stubs on disk, forgets old ones.
-import { existsSync, mkdirSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import type { CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import type { Frame } from "../../protocol/frames.js";
+import { CommandArchive } from "./archive.js";
 import { type CommandOwner, RunningCommand } from "./command.js";
 import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "./environment.js";
-import { hasEnded, type RunMeta, readRunFile, SUFFIX } from "./files.js";
+import type { RetentionLimits } from "./expiry.js";
+import { type RunMeta, readRunFile } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { HostEnvironment } from "./host-environment.js";
+import { type Listed, type ListQuery, pageOf } from "./listing.js";
 import { Spawner } from "./spawner.js";
 import type {
   Command,
@@ -46,6 +47,10 @@ export interface CommandServiceOptions {
   logCap?: number | undefined;
   /** Ended commands that are kept in memory; the rest is read from disk when asked for. Default 200. */
   keep?: number;
+  /** What is kept of ended commands on the disk; default `RETENTION`. */
+  retention?: Partial<RetentionLimits> | undefined;
+  /** Between two looks at what is to be deleted there, in milliseconds. */
+  sweepMs?: number | undefined;
 }
 
 /** Started by a spawner, not settled yet. */
@@ -80,13 +85,19 @@ export class HostCommandService implements CommandService, CommandOwner {
   #spawner: Spawner;
   #nextNumber = 1;
   #quickDeaths = 0;
-  /** Ids that are on disk and not in memory; complete once `adopted`, but for what other stubs do meanwhile. */
-  #onDisk: Set<string> | undefined;
+  readonly #archive: CommandArchive;
   #closed = false;
 
   constructor(options: CommandServiceOptions) {
     this.#options = options;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    this.#archive = new CommandArchive({
+      directory: options.directory,
+      busy: (commandID) => this.#commands.get(commandID)?.isInUse ?? false,
+      onError: (error, message) => options.log.error({ err: error }, message),
+      retention: options.retention,
+      sweepMs: options.sweepMs,
+    });
     this.#spawner = this.#startSpawner();
     this.#login = readLoginEnvironment({ ...options.login, helper: options.helper }, this.#closing.signal);
     this.#login.then((login) => {
@@ -121,7 +132,7 @@ export class HostCommandService implements CommandService, CommandOwner {
       fingerprint,
       boot: this.boot,
     };
-    const command = new RunningCommand(this, this.#base(spec.commandID), meta);
+    const command = new RunningCommand(this, this.#archive.base(spec.commandID), meta);
     this.#commands.set(spec.commandID, command);
     if (this.#environment !== undefined) this.#submit(command, spec, meta, this.#environment);
     else {
@@ -136,13 +147,16 @@ export class HostCommandService implements CommandService, CommandOwner {
   get(commandID: string): Command | undefined {
     const known = this.#commands.get(commandID);
     if (known !== undefined) return known;
-    return existsSync(this.#base(commandID) + SUFFIX.run) ? this.#load(commandID) : undefined;
+    return this.#archive.has(commandID) ? this.#load(commandID) : undefined;
   }
 
   has(commandID: string): boolean {
-    if (this.#commands.has(commandID)) return true;
-    // a look at the disk costs as much as all the rest of a start
-    return this.#onDisk?.has(commandID) ?? existsSync(this.#base(commandID) + SUFFIX.run);
+    return this.#commands.has(commandID) || this.#archive.has(commandID);
+  }
+
+  async page(query: ListQuery): Promise<CommandRecord[]> {
+    await this.adopted;
+    return pageOf(this.#listed(), query, (commandID) => this.get(commandID)?.record());
   }
 
   list(filter: CommandFilter = {}): Command[] {
@@ -167,7 +181,7 @@ export class HostCommandService implements CommandService, CommandOwner {
     this.#closed = true;
     this.#closing.abort();
     for (const command of this.#commands.values()) command.release();
-    await this.#spawner.close();
+    await Promise.all([this.#spawner.close(), this.#archive.close()]);
   }
 
   // ---- for its commands ------------------------------------------------------------------------------------------
@@ -199,14 +213,13 @@ export class HostCommandService implements CommandService, CommandOwner {
 
   settled(command: RunningCommand): void {
     this.#forgetNumber(command);
+    if (command.hasRecord) this.#archive.add(command.record());
     this.#settled.add(command);
     const keep = this.#options.keep ?? KEEP;
     for (const oldest of this.#settled) {
       if (this.#settled.size <= keep) break;
       this.#settled.delete(oldest);
-      if (this.#commands.get(oldest.commandID) !== oldest) continue;
-      this.#commands.delete(oldest.commandID);
-      this.#onDisk?.add(oldest.commandID);
+      if (this.#commands.get(oldest.commandID) === oldest) this.#commands.delete(oldest.commandID);
     }
   }
 
@@ -221,9 +234,9 @@ export class HostCommandService implements CommandService, CommandOwner {
       this.#spawner.start(number, {
         graceMs: this.#options.graceMs ?? GRACE_MS,
         timeoutMs: spec.timeoutMs ?? 0,
-        logCap: this.#options.logCap ?? LOG_CAP,
+        logCap: this.#archive.capOf(this.#options.logCap ?? LOG_CAP),
         umask: host.umask,
-        base: this.#base(spec.commandID),
+        base: this.#archive.base(spec.commandID),
         cwd: spec.cwd,
         tmpdir: spec.tmpdir ?? "",
         argv: spec.argv ?? direct ?? asShell,
@@ -293,20 +306,19 @@ export class HostCommandService implements CommandService, CommandOwner {
 
   // ---- what is on disk -------------------------------------------------------------------------------------------
 
-  #base(commandID: string): string {
-    return `${this.#options.directory}/${commandID}`;
+  *#listed(): Iterable<Listed> {
+    for (const command of this.#commands.values()) {
+      const { commandID, sessionID, workspaceID, state, time } = command.record();
+      yield { commandID, sessionID, workspaceID, state, created: time.created };
+    }
+    for (const entry of this.#archive.ended()) if (!this.#commands.has(entry.commandID)) yield entry;
   }
 
-  /** Commands of an earlier stub that may still run: their helpers live on. Thousands of ended ones are read past. */
+  /** Commands of an earlier stub that may still run: their helpers live on. Thousands of ended ones are passed over. */
   async #adopt(): Promise<void> {
-    const names = (await readdir(this.#options.directory)).filter((name) => name.endsWith(SUFFIX.run));
-    const ids = names.map((name) => name.slice(0, -SUFFIX.run.length));
-    this.#onDisk = new Set(ids.filter((commandID) => !this.#commands.has(commandID)));
-    for (const [i, commandID] of ids.entries()) {
-      const name = names[i] ?? "";
-      if (this.#closed || this.#commands.has(commandID)) continue;
-      const text = await readFile(join(this.#options.directory, name), "utf8").catch(() => "");
-      if (!hasEnded(text) && !this.#closed) this.#adoptOne(commandID);
+    for (const commandID of await this.#archive.open()) {
+      if (this.#closed) return;
+      this.#adoptOne(commandID);
     }
   }
 
@@ -321,9 +333,9 @@ export class HostCommandService implements CommandService, CommandOwner {
 
   #load(commandID: string): RunningCommand | undefined {
     try {
-      const file = readRunFile(this.#base(commandID));
+      const file = readRunFile(this.#archive.base(commandID));
       if (file === undefined) return undefined;
-      const command = RunningCommand.fromDisk(this, this.#base(commandID), file);
+      const command = RunningCommand.fromDisk(this, this.#archive.base(commandID), file);
       this.#commands.set(commandID, command);
       return command;
     } catch (error) {

@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { CommandRecord } from "../../protocol/command.js";
 import type { Enforcement } from "../../protocol/health.js";
+import type { ListQuery } from "./listing.js";
 import type { LogReader } from "./log-reader.js";
 
 /** One command, after admission: ids are checked, the directory is canonical, every ask is answered. */
@@ -76,6 +77,8 @@ export interface CommandService {
   get(commandID: string): Command | undefined;
   /** Those that run, and those with descendants left; ended ones as long as they are in memory. */
   list(filter?: CommandFilter): Command[];
+  /** Of all that are known, on the disk too; newest first. */
+  page(query: ListQuery): Promise<CommandRecord[]>;
   /** Commands whose shell runs. */
   running(filter?: CommandFilter): number;
   /** What the user has after logging in, as commands get it; waits for it at most a few seconds. */
@@ -84,9 +87,10 @@ export interface CommandService {
   close(): Promise<void>;
 }
 
-export type CommandEventType = "command.started" | "command.output" | "command.ended";
+/** `command.settled` follows only where `command.ended` left `survivors` open: after a kill, or with processes left. */
+export type CommandEventType = "command.started" | "command.output" | "command.ended" | "command.settled";
 
-/** `properties` of `command.started` and `command.ended`: `CommandRecord`; of `command.output`: this. */
+/** `properties` of `command.output`; those of the others are the `CommandRecord`. */
 export interface CommandOutputProperties {
   commandID: string;
   sessionID: string;

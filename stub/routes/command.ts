@@ -2,7 +2,7 @@
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { CommandRecord, CommandRequest } from "../../protocol/command.js";
+import { CommandListQuery, CommandRecord, CommandRequest } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { CommandID } from "../../protocol/ids.js";
 import { fingerprintOfRequest } from "../commands/fingerprint.js";
@@ -15,8 +15,12 @@ export interface CommandRouteOptions {
   admit(request: FastifyRequest, body: CommandRequest): Promise<CommandSpec>;
   /** Whether this caller may see and end a command that is there (`approver_foreign`). Throws RemoteError. */
   access?(request: FastifyRequest, record: CommandRecord): void | Promise<void>;
+  /** Whose commands this caller may list; default: all. */
+  visible?(request: FastifyRequest): (workspaceID: string) => boolean;
 }
 
+/** Commands of one list, where the request does not say. */
+const PAGE = 50;
 const Params = Type.Object({ id: CommandID });
 /** What a boolean looks like in a query. */
 const Flag = Type.Optional(Type.Union([Type.Literal("0"), Type.Literal("1")]));
@@ -70,6 +74,16 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
       }
       await command.started;
       return command.record();
+    },
+  );
+
+  app.get(
+    "/command",
+    { schema: { querystring: CommandListQuery, response: { 200: Type.Array(CommandRecord) } } },
+    async (request) => {
+      const { workspace, session, state, before, limit = PAGE } = request.query;
+      const visible = options.visible?.(request) ?? (() => true);
+      return commands.page({ visible, workspaceID: workspace, sessionID: session, state, before, limit });
     },
   );
 

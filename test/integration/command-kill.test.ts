@@ -1,10 +1,13 @@
 // Ending commands: the caller has its answer at once, and the kill is confirmed for the whole tree. Rows 33 and 34.
-import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
+import { FrameType } from "../../protocol/frames.js";
+import { readRunFile } from "../../stub/commands/files.js";
+import { encodeCancel } from "../../stub/commands/request.js";
 import { isAlive } from "../../stub/commands/watch.js";
 import {
   body,
@@ -18,6 +21,7 @@ import {
 } from "../fixtures/command-app.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
+import { outputOf, rawSpawner } from "../fixtures/raw-spawner.js";
 
 const compiler = await cCompiler();
 
@@ -86,7 +90,45 @@ describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)",
     expect(settled).toMatchObject({ state: "killed", aborted: true, survivors: [] });
     expect(isAlive(child)).toBe(false);
     expect(await json(await send(app, "GET", `/command/${request.commandID}`))).toMatchObject({ survivors: [] });
+    const told = app.events.map(({ type, properties }) => ({ type, ...(properties as CommandRecord) }));
+    const mine = told.filter(({ type, commandID }) => type !== "command.output" && commandID === request.commandID);
+    expect(mine).toMatchObject([
+      { type: "command.started" },
+      { type: "command.ended", aborted: true, survivors: null },
+      { type: "command.settled", aborted: true, survivors: [] },
+    ]);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "never says killed of what it could not end: its pid is among the survivors (needs root, it makes a set-user-id program)",
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "ocrs-survivor-"));
+      const source = join(folder, "stay.c");
+      const stay = join(folder, "stay");
+      await writeFile(source, "#include <unistd.h>\nint main(void) { setuid(0); for (;;) pause(); }\n");
+      execFileSync(compiler ?? "", ["-o", stay, source]);
+      await chmod(stay, 0o4755);
+      await chmod(folder, 0o777);
+      const spawner = await rawSpawner({ uid: 65534, gid: 65534 });
+      spawner.read();
+      spawner.start(1, join(folder, "command"), `${stay} & echo $!; wait`);
+      const pid = Number(await eventually("its pid", () => outputOf(spawner.frames, 1).toString() || undefined));
+      const name = await processName(pid);
+      await eventually("its new user", async () =>
+        /^Uid:\s+0\s/m.test(await readFile(`/proc/${pid}/status`, "latin1")),
+      );
+      spawner.socket.write(encodeCancel(1, "abort"));
+      const settled = await eventually("settled", () => spawner.frames.find((f) => f.type === FrameType.settled));
+      expect(JSON.parse(Buffer.from(settled.payload).toString())).toEqual({ survivors: [pid] });
+      expect(name && isAlive(name)).toBe(true);
+      expect(readRunFile(join(folder, "command"))?.end).toMatchObject({ flags: 2, survivors: [pid] });
+      await killIfAlive(name);
+      spawner.socket.destroy();
+      await spawner.exited;
+      await rm(folder, { recursive: true });
+    },
+    20_000,
+  );
 
   it("timeout: answers at the limit and then kills the same way", async () => {
     const file = join(app.folder, "timeout-escapee");
