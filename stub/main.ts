@@ -70,6 +70,7 @@ async function run(
     hostname: hostname(),
     platform: process.platform,
     arch: process.arch,
+    // A home that is not there (yet) is still where `~` leads.
     home: await realpath(home).catch(() => home),
     user: env.USER || env.LOGNAME || String(process.getuid?.() ?? ""),
     umask,

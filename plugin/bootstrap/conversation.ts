@@ -114,6 +114,7 @@ export class Conversation implements AsyncDisposable {
     // second time hits the next channel, which has got the same number.
     if (!this.#ended && this.#failure === undefined && this.#channel.stdin.writableEnded) {
       using patience = withTimeout(undefined, LINGER_MS, "the script does not end");
+      // Out of patience: it is closed all the same.
       await orAborted(this.#channel.closed, patience.signal).catch(() => undefined);
     }
     if (!this.#ended) this.#channel.close();
@@ -175,6 +176,7 @@ export class Conversation implements AsyncDisposable {
         for (const event of ["end", "close", "error"]) this.#channel.stdout.once(event, () => resolve());
       });
       using patience = withTimeout(undefined, 1000, "no end of stdout");
+      // Out of patience: what has come is what there is.
       await orAborted(end, patience.signal).catch(() => undefined);
     }
     // A channel is told of the end of its connection before we are.

@@ -27,6 +27,7 @@ export function onAskFor({ host, yes, terminal, progress }: ApproveOptions): OnA
         if (reply !== undefined) return reply;
       }
     });
+    // A question that failed is its asker's to tell of; the next one is asked all the same.
     before = mine.catch(() => undefined);
     return mine;
   };

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { RemoteError } from "../../protocol/errors.js";
 import { OVERRIDES_VARIABLE } from "../compose.js";
 import { openCodeDirectory, readPluginOptions } from "../config/plugin-options.js";
-import { prepareAnchor, readRecord } from "../opencode-v1/anchor.js";
+import { knownRecord, prepareAnchor } from "../opencode-v1/anchor.js";
 import { anchorPaths } from "../opencode-v1/anchor-path.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
@@ -57,7 +57,7 @@ async function directoryFor(context: CliContext, host: string, path: string | un
 async function prepare(context: CliContext, host: string, directory: string): Promise<string> {
   const { remote, progress, interrupt, program, env, home } = context;
   const stateDir = remote.state.directory;
-  const known = await readRecord(anchorPaths(stateDir, host, directory).record).catch(() => undefined);
+  const known = await knownRecord(anchorPaths(stateDir, host, directory).record);
   const workspaceID = known?.workspaceID ?? (await remote.workspaceID(host, directory));
   const session = await remote.runner.createSession(
     { host, directory, workspaceID, name: host },

@@ -4,7 +4,7 @@ import { mkdir, readFile, realpath, rename, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { type Static, Type } from "typebox";
 import Value from "typebox/value";
-import { RemoteError } from "../../protocol/errors.js";
+import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { WorkspaceID } from "../../protocol/ids.js";
 import { anchorPaths } from "./anchor-path.js";
 import { shellWrapper } from "./shell-wrapper.js";
@@ -52,7 +52,7 @@ export interface PreparedAnchor {
 export async function prepareAnchor(options: PrepareAnchorOptions): Promise<PreparedAnchor> {
   const paths = anchorPaths(options.stateDir, options.host, options.directory);
   await mkdir(paths.directory, { recursive: true, mode: 0o700 });
-  const existing = await readRecord(paths.record).catch(() => undefined);
+  const existing = await knownRecord(paths.record);
   const record: AnchorRecord = {
     host: options.host,
     directory: options.directory,
@@ -99,6 +99,16 @@ export async function readRecord(path: string): Promise<AnchorRecord> {
   const parsed: unknown = JSON.parse(await readFile(path, "utf8"));
   if (!Value.Check(AnchorRecord, parsed)) throw new RemoteError("config_invalid", `${path} is no anchor record`);
   return parsed;
+}
+
+/** As `readRecord`; undefined where there is none, or none that makes sense: it is written anew. */
+export async function knownRecord(path: string): Promise<AnchorRecord | undefined> {
+  try {
+    return await readRecord(path);
+  } catch (error) {
+    if (error instanceof SyntaxError || ["ENOENT", "config_invalid"].includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
 }
 
 function configText(shell: string, plugin: PrepareAnchorOptions["plugin"]): string {

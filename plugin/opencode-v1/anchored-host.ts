@@ -87,6 +87,7 @@ export class AnchoredHost implements ToolHost {
   async refresh(): Promise<HostFacts> {
     if (!this.#facts) return await this.#describe();
     const before = this.#facts;
+    // Why it does not answer is told by the first tool that needs it.
     return await this.#describe(AbortSignal.timeout(REFRESH_MS)).catch(() => before);
   }
 
@@ -95,6 +96,7 @@ export class AnchoredHost implements ToolHost {
   }
 
   async close(): Promise<void> {
+    // That it could not be made was told to the tool that wanted it.
     const session = await this.#session?.catch(() => undefined);
     await session?.close();
   }

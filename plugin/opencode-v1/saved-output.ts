@@ -2,6 +2,7 @@
 // read again by our own read and grep under a path that no host has, so that the model can look at any part of it.
 import { appendFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { codeOf } from "../../protocol/errors.js";
 
 /** Shown to the model; below it only names that we gave. */
 const PREFIX = "/.opencode-remote-ssh/output/";
@@ -30,7 +31,10 @@ export class SavedOutput {
     if (!path.startsWith(PREFIX)) return undefined;
     const name = path.slice(PREFIX.length);
     if (!/^cmd_[A-Za-z0-9]{8,64}\.txt$/.test(name)) return undefined;
-    return readFile(join(this.#directory, name), "utf8").catch(() => undefined);
+    return readFile(join(this.#directory, name), "utf8").catch((error: unknown) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+      return undefined;
+    });
   }
 
   async #ready(): Promise<void> {
@@ -72,6 +76,7 @@ export class OutputWriter {
     const before = this.#queue ?? this.#ready();
     this.#queue = before
       .then(() => appendFile(this.#file, text, { mode: 0o600 }))
+      // No path is shown then; the command itself is not to fail because the laptop's disk is full.
       .catch(() => {
         this.#failed = true;
       });

@@ -61,6 +61,7 @@ async function inside(
     journal: new InFlightJournal(inFlightDirectory(options.stateDir)),
     limits: () => ({ ...limits, timeoutMs: options.commandTimeoutMs }),
   });
+  // One more name for the same place: where it has no other, its own.
   const real = await realpath(host.anchor).catch(() => host.anchor);
   return insideHooks({
     host,

@@ -69,6 +69,7 @@ async function view(
 async function missing(call: Call, path: string): Promise<string> {
   const directory = posix.dirname(path);
   const { signal, sessionID } = call.options;
+  // Not there, not allowed, not in time: the answer that the file is missing stays the same, without proposals.
   const entries = await call.session.readdir(directory, { signal, sessionID }).catch(() => []);
   const names = entries.map((entry) => entry.name);
   return missingFile(path, directory, posix.basename(path), names);

@@ -55,6 +55,7 @@ export class LocalCommand {
     this.#child.stdout?.on("data", (chunk) => this.#log.append("stdout", chunk));
     this.#child.stderr?.on("data", (chunk) => this.#log.append("stderr", chunk));
     this.ended = this.#end(request.timeoutMs);
+    // Told to whoever follows the command, which may be nobody.
     this.ended.catch(() => undefined);
   }
 

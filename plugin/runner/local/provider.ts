@@ -1,6 +1,6 @@
 // The runner of this machine.
 import { stat } from "node:fs/promises";
-import { RemoteError } from "../../../protocol/errors.js";
+import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { RunnerCapabilities, RunnerDestination, RunnerProvider, RunnerSessionOptions } from "../runner.js";
 import { type LocalMachine, LocalRunnerSession } from "./session.js";
 
@@ -28,8 +28,10 @@ export function createLocalRunner(machine: LocalMachine): RunnerProvider {
     setupHint: () => null,
     async validateDestination({ directory }) {
       if (directory === null || directory.startsWith("~/")) return;
-      const found = await stat(directory).catch(() => undefined);
-      if (!found?.isDirectory()) throw new RemoteError("config_invalid", `${directory} is no directory here`);
+      const found = await stat(directory).catch((error: unknown) => {
+        throw new RemoteError("config_invalid", `${directory} cannot be used here: ${codeOf(error)}`, { cause: error });
+      });
+      if (!found.isDirectory()) throw new RemoteError("config_invalid", `${directory} is no directory here`);
     },
     createSession,
     async resumeSession(state, options) {

@@ -105,6 +105,7 @@ export class LocalRunnerSession implements RunnerSession {
     if (command === undefined) {
       command = this.#start(request);
       this.#commands.set(request.commandID, command);
+      // Told to the caller below; the id may be used again.
       command.catch(() => this.#commands.delete(request.commandID));
     }
     return await (await command).follow(request);
@@ -222,6 +223,7 @@ export class LocalRunnerSession implements RunnerSession {
     for (const command of await Promise.allSettled(this.#commands.values())) {
       if (command.status === "fulfilled") command.value.close();
     }
+    // That it could not be opened was told to whoever opened it.
     const opened = await this.#opening?.catch(() => undefined);
     if (opened !== undefined) await rm(opened.scratch, { recursive: true, force: true });
   }
@@ -231,8 +233,10 @@ export class LocalRunnerSession implements RunnerSession {
     const named = request.cwd ?? opened.directory ?? (await mkdtemp(join(opened.scratch, "cwd-")));
     const cwd = await canonicalPath(opened, named);
     if (request.cwd !== undefined) await opened.approvals.require(cwd, "write", "working directory", request);
-    const found = await statFile(cwd).catch(() => undefined);
-    if (found?.type !== "directory") throw new RemoteError("cwd_missing", `${cwd} is no directory`);
+    const found = await statFile(cwd).catch((error: unknown) => {
+      throw new RemoteError("cwd_missing", `${cwd} is no directory`, { cause: error });
+    });
+    if (found.type !== "directory") throw new RemoteError("cwd_missing", `${cwd} is no directory`);
     const { shell, env } = this.#machine;
     return new LocalCommand(request, { shell, cwd, env, directory: opened.scratch });
   }

@@ -73,6 +73,7 @@ async function answerOne(context: AskContext, onAsk: OnAsk, required: RequiredPa
 async function askOrAbort<T>(context: AskContext, ask: () => Promise<T>, permissionID: string): Promise<T> {
   const { client, signal } = context;
   const withdraw = () => {
+    // Where it cannot be said (answered meanwhile, the link is down), the stub denies the ask itself when nobody is there.
     client.reply(permissionID, { reply: "reject", message: "the request was aborted" }).catch(() => undefined);
   };
   if (signal === undefined) return await ask();

@@ -22,6 +22,7 @@ export function dial(host: ResolvedHost, timeoutMs: number, signal?: AbortSignal
     });
     const fail = (error: Error) => {
       done();
+      // The failure that counts is the one being told.
       socket.on("error", () => undefined);
       socket.destroy();
       reject(error);

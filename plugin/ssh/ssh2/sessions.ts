@@ -36,6 +36,7 @@ export class Sessions {
         channel.on("close", () => {
           if (this.#keeper === channel) this.#keeper = undefined;
         });
+        // It carries nothing; that it is gone is seen by its close.
         channel.on("error", () => undefined);
         channel.resume();
         channel.stderr.resume();

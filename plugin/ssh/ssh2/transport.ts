@@ -138,6 +138,7 @@ export class Ssh2Transport implements Transport {
     try {
       return await Promise.race([opened, aborted.promise]);
     } catch (error) {
+      // Its failure is told below, or comes after the caller has given up.
       opened.then(late, () => undefined);
       throw signal?.aborted ? error : (this.#gone() ?? error);
     } finally {
@@ -187,6 +188,7 @@ export class Ssh2Transport implements Transport {
 }
 
 function discard(channel: ClientChannel): void {
+  // Nobody uses it: its end is all that is wanted.
   channel.on("error", () => undefined);
   channel.resume();
   channel.stderr.resume();
@@ -199,6 +201,7 @@ function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; d
     onAbort = () => reject(abortedError(signal));
     signal?.addEventListener("abort", onAbort, { once: true });
   });
+  // It may abort when nobody races against it any more.
   promise.catch(() => undefined);
   return {
     promise,
