@@ -1,23 +1,20 @@
 // The transport inside OpenCode's Bun, bundled as the plugin is: there is where it lives.
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startScript } from "../fixtures/bundled-script.js";
 import { hasSshd, type Sshd, sshdReason, startSshd } from "./fixtures/sshd.js";
 
-const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, "../..");
 const OPENCODE = join(ROOT, "node_modules/opencode-linux-x64/bin/opencode");
 
 const SCRIPT = `
 import { once } from "node:events";
-import { openTransport } from ${JSON.stringify(join(ROOT, "plugin/ssh/ssh2/open.ts"))};
-import { parseConfig } from ${JSON.stringify(join(ROOT, "plugin/config/parse-config.ts"))};
+import { openTransport } from "./plugin/ssh/ssh2/open.ts";
+import { parseConfig } from "./plugin/config/parse-config.ts";
 
 const { host, socket, wrong, encrypted } = JSON.parse(process.env.TASK);
 const options = { connectTimeoutMs: 10000, keepaliveMs: 5000 };
@@ -68,31 +65,16 @@ describe.skipIf(!hasSshd || !existsSync(OPENCODE))(
     });
 
     it("runs commands, forwards a unix socket, notices the loss of the connection, and refuses as under Node", async () => {
-      const source = join(directory, "script.ts");
-      const bundle = join(directory, "script.mjs");
-      await writeFile(source, SCRIPT);
-      await build({
-        entryPoints: [source],
-        outfile: bundle,
-        bundle: true,
-        platform: "node",
-        format: "esm",
-        logLevel: "error",
-        // ssh2's native parts: plugins are installed without install scripts, so they are absent there
-        external: ["cpu-features", "*.node"],
-        nodePaths: [join(ROOT, "node_modules")],
-        banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-      });
       const socket = join(directory, "echo.sock");
       const server = createServer((each) => each.pipe(each)).listen(socket);
       const wrong = { ...sshd.resolved, knownHostsFiles: [] };
       const task = { host: sshd.resolved, socket, wrong, encrypted: locked.resolved };
-      const { stdout } = await run(OPENCODE, [bundle], {
-        env: { PATH: process.env.PATH, HOME: directory, BUN_BE_BUN: "1", TASK: JSON.stringify(task) },
-        timeout: 25_000,
-      });
+      await using script = await startScript("Bun", SCRIPT, task);
+      const { value: line } = await script.lines.next();
+      const ended = await script.ended;
       server.close();
-      expect(JSON.parse(stdout)).toEqual({
+      expect(ended).toEqual({ code: 0, stderr: "" });
+      expect(JSON.parse(line)).toEqual({
         bun: true,
         stdout: "through bun",
         stderr: "err\n",
