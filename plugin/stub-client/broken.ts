@@ -2,9 +2,6 @@
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 
 const BROKEN = new Set([
-  "UND_ERR_SOCKET",
-  "UND_ERR_DESTROYED",
-  "HPE_INVALID_EOF_STATE",
   "ERR_STREAM_PREMATURE_CLOSE",
   "ERR_STREAM_DESTROYED",
   "ECONNRESET",

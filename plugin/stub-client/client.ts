@@ -14,8 +14,7 @@ import type { StubIdentity, StubLink } from "../tunnel/link.js";
 import { pause } from "../waiting/abort.js";
 import { Approver, type ApproverKey } from "./approver.js";
 import { asRemoteError, isBroken } from "./broken.js";
-import { exchange, type Flow, type HttpHead, type HttpRequest, type Receiver } from "./exchange.js";
-import { httpStream } from "./http-stream.js";
+import type { Flow, HttpHead, HttpRequest, Receiver } from "./exchange.js";
 import { hasShape } from "./shape.js";
 import { StreamPool } from "./stream-pool.js";
 import { unzip } from "./unzip.js";
@@ -164,7 +163,7 @@ export class StubClient {
 
   /** Ends the streams; the link stays. Idempotent. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    this.#pool.destroy();
   }
 
   async #perform(request: StubRequest, receiver: StreamReceiver & { restart?(): void }): Promise<void> {
@@ -235,13 +234,13 @@ export class StubClient {
       },
     };
     const wired = wire(request, identity.token, secret);
-    await this.#pool.use((client) => exchange(client, wired, answer, request.signal));
+    await this.#pool.use((connection) => connection.exchange(wired, answer, request.signal));
     if (refused !== undefined) throw RemoteError.fromWire(parseJson(Buffer.concat(body)), refused.status);
   }
 
   async #open() {
     try {
-      return httpStream(await this.link.openStream());
+      return await this.link.openStream();
     } catch (error) {
       const failure = asRemoteError(error, this.link.host);
       this.#unsent.add(failure);

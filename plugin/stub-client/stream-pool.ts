@@ -1,72 +1,50 @@
-// One stream per request that runs, kept for the next one. undici's own Pool opens a second stream for a request that
-// follows at once (it waits a turn before it reuses the first), which costs a round trip.
-import type { Socket } from "node:net";
+// One stream per request that runs, kept for the next one: the one used last first, for opening one costs a round trip.
 import type { Duplex } from "node:stream";
-import { Client } from "undici";
+import { HttpConnection } from "./connection.js";
 
 /** Idle streams beyond this are closed. */
 const IDLE_LIMIT = 8;
-const HOUR = 3_600_000;
 
 export class StreamPool {
   readonly #open: () => Promise<Duplex>;
-  readonly #idle: Client[] = [];
-  readonly #all = new Set<Client>();
+  readonly #idle: HttpConnection[] = [];
+  readonly #all = new Set<HttpConnection>();
 
   constructor(open: () => Promise<Duplex>) {
     this.#open = open;
   }
 
-  /** Runs `work` with a stream of its own: the one used last where it is free, else a new one. */
-  async use<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const client = this.#idle.pop() ?? this.#make();
+  /** Runs `work` with a connection of its own: the one used last where it is free, else a new one. */
+  async use<T>(work: (connection: HttpConnection) => Promise<T>): Promise<T> {
+    const connection = this.#idle.pop() ?? this.#make();
     try {
-      return await work(client);
+      return await work(connection);
     } finally {
-      if (this.#idle.length < IDLE_LIMIT && !client.closed && !client.destroyed) this.#idle.push(client);
-      else {
-        this.#all.delete(client);
-        // Its last request may still be on the way out of the stream.
-        client.close().catch(ignore);
-      }
+      if (this.#idle.length < IDLE_LIMIT && !connection.ended) this.#idle.push(connection);
+      else this.#close(connection);
     }
   }
 
   /** What runs goes on; the next request opens a stream of its own. */
   dropIdle(): void {
-    for (const client of this.#idle.splice(0)) {
-      this.#all.delete(client);
-      client.close().catch(ignore);
-    }
+    for (const connection of this.#idle.splice(0)) this.#close(connection);
   }
 
   /** Breaks what runs. Idempotent. */
-  async destroy(): Promise<void> {
-    const all = [...this.#all];
+  destroy(): void {
+    for (const connection of this.#all) connection.destroy();
     this.#all.clear();
     this.#idle.length = 0;
-    await Promise.all(all.map((client) => client.destroy()));
   }
 
-  #make(): Client {
-    const client = new Client("http://stub", {
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: HOUR,
-      keepAliveMaxTimeout: HOUR,
-      connect: (_options, done) => {
-        this.#open().then(
-          (stream) => done(null, stream as Socket),
-          (error) => done(error, null),
-        );
-      },
-    });
-    this.#all.add(client);
-    return client;
+  #make(): HttpConnection {
+    const connection = new HttpConnection(this.#open);
+    this.#all.add(connection);
+    return connection;
   }
-}
 
-function ignore(): void {
-  // It was destroyed meanwhile.
+  #close(connection: HttpConnection): void {
+    this.#all.delete(connection);
+    connection.close();
+  }
 }

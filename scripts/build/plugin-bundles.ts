@@ -1,4 +1,4 @@
-// dist/plugin.js for OpenCode's Bun and dist/cli.js for Node 20: one ESM file each, with ssh2 and undici inside.
+// dist/plugin.js for OpenCode's Bun and dist/cli.js for Node 20: one ESM file each, with ssh2 inside.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
@@ -58,7 +58,7 @@ function laptopOptions(root: string, version: string): BuildOptions {
       __filename: "__bundleFile",
       __dirname: "__bundleDirectory",
     },
-    plugins: [withoutNativeAddons, bundledUndici(root)],
+    plugins: [withoutNativeAddons],
   };
 }
 
@@ -73,14 +73,3 @@ const withoutNativeAddons: Plugin = {
     }));
   },
 };
-
-/** Bun answers a bare `undici` with a stand-in of its own: always take the package's file. */
-function bundledUndici(root: string): Plugin {
-  const entry = join(root, "node_modules/undici/index.js");
-  return {
-    name: "bundled-undici",
-    setup(build) {
-      build.onResolve({ filter: /^undici$/ }, () => ({ path: entry }));
-    },
-  };
-}
