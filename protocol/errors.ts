@@ -33,6 +33,11 @@ export const ERRORS = {
   state_newer: { status: 409, hint: "update the plugin: a newer stub wrote this" },
   answer_lost: { status: 409, hint: "look what is there before you do it again" },
   pty_limit: { status: 429, hint: "close a terminal first" },
+  git_missing: { status: 501, hint: "install git on the host" },
+  git_refused: {
+    status: 403,
+    hint: "on the host: git config --global --add safe.directory DIRECTORY, if you trust it",
+  },
   unsupported: { status: 501, hint: "not built yet" },
   // who may ask
   unauthorized: { status: 401, hint: "the token is in run/stub.token of the host's install root" },

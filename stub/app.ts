@@ -17,6 +17,7 @@ import { permissionRoutes } from "./routes/permission.js";
 import { ptyRoutes } from "./routes/pty.js";
 import { searchRoutes } from "./routes/search.js";
 import { sessionRoutes } from "./routes/session.js";
+import { vcsRoutes } from "./routes/vcs.js";
 import { workspaceRoutes } from "./routes/workspace.js";
 import type { Services } from "./services.js";
 import { compileWhenUsed } from "./validator.js";
@@ -77,6 +78,7 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   permissionRoutes(app, services);
   fileRoutes(app, services);
   searchRoutes(app, services);
+  vcsRoutes(app, services);
   auditRoutes(app, services);
   await app.register(async (scope) => fileContentRoutes(scope, services));
   await app.register(async (scope) => ptyRoutes(scope, services));

@@ -22,6 +22,7 @@ import { Shell } from "./shell/shell.js";
 import { AuditLog } from "./state/audit.js";
 import { roomProblems } from "./state/room.js";
 import { JsonStore, type StoreLog } from "./state/store.js";
+import { Vcs } from "./vcs/vcs.js";
 import { KeptWorkspace, Workspaces } from "./workspaces.js";
 
 /** For the commands of a deleted workspace: SIGTERM, 2 s, SIGKILL, and some more. */
@@ -74,6 +75,7 @@ export interface Services extends AsyncDisposable {
   shell: Shell;
   search: Search;
   terminals: Terminals;
+  vcs: Vcs;
   /** Ends what waits (streams, requests with an ask), so that the server can close. Commands and asks go on. */
   drain(): void;
 }
@@ -155,6 +157,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     shell: new Shell({ admission, commands, sessions, bus }),
     search: new Search({ ripgrep: options.ripgrep }),
     terminals,
+    vcs: new Vcs({ loginEnvironment: (signal) => commands.loginEnvironment(signal) }),
     drain,
     async [Symbol.asyncDispose]() {
       drain();
