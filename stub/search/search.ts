@@ -5,7 +5,8 @@ import { RemoteError } from "../../protocol/errors.js";
 import type { FindAnswer, GlobAnswer, GlobRequest, Match, TextMatch } from "../../protocol/search.js";
 import { type FileContext, pinToRead } from "../files/access.js";
 import { type Pin, pin } from "../files/pin.js";
-import { parseMatch } from "./match.js";
+import { confirmLines, confirmNames, type Searched } from "./confirm.js";
+import { type FoundLine, parseMatch } from "./match.js";
 import { rankNames } from "./rank.js";
 import { type RipgrepEnd, type RipgrepRun, ripgrep } from "./ripgrep.js";
 import { Turns } from "./turns.js";
@@ -41,9 +42,7 @@ interface Found {
   partial: boolean;
 }
 
-interface Place extends AsyncDisposable {
-  /** Where ripgrep runs: a pinned directory. */
-  directory: Pin;
+interface Place extends Searched, AsyncDisposable {
   /** What it searches there. */
   target: string;
 }
@@ -83,7 +82,8 @@ export class Search {
     const limit = request.limit ?? LIMIT;
     const { names, end } = await this.#names(context, place.directory, [`--glob=${request.pattern}`], limit + 1);
     checkPattern(end, request.pattern);
-    const files = names.slice(0, limit).map((name) => ({ path: join(place.directory.real, name) }));
+    const confirmed = await confirmNames(place, names.slice(0, limit));
+    const files = confirmed.map((name) => ({ path: join(place.directory.real, name) }));
     return { files, truncated: end.timedOut || names.length > limit };
   }
 
@@ -94,13 +94,13 @@ export class Search {
   ): Promise<string[]> {
     await using place = await placeOf(context, undefined, "look for files");
     const { names } = await this.#names(context, place.directory, ["--hidden"], NAMES);
-    return rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type);
+    return confirmNames(place, rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type));
   }
 
   async #search(context: FileContext, request: Pattern, usual: number): Promise<Found> {
     const { pattern, include, limit = usual } = request;
     await using place = await placeOf(context, request.path, `search for ${pattern}`);
-    const matches: TextMatch[] = [];
+    const found: FoundLine[] = [];
     let room = TEXT_MOST;
     const globs = include ? [`--glob=${include}`] : [];
     const end = await this.#run(context, {
@@ -108,17 +108,20 @@ export class Search {
       directory: place.directory.path,
       separator: "\n",
       onRecord: (record) => {
-        const match = parseMatch(record);
-        if (match === undefined) return true;
-        room -= match.lines.text.length;
-        matches.push(match);
-        return matches.length <= limit && room > 0;
+        const line = parseMatch(record);
+        if (line === undefined) return true;
+        room -= line.match.lines.text.length;
+        found.push(line);
+        return found.length <= limit && room > 0;
       },
     });
     checkPattern(end, pattern);
-    const partial = end.timedOut || end.dropped > 0 || (end.code === 2 && matches.length > 0);
-    const truncated = end.stopped || end.timedOut;
-    return { matches: matches.slice(0, limit), directory: place.directory.real, truncated, partial };
+    const shown = found.slice(0, limit);
+    const confirmed = await confirmLines(place, shown);
+    const partial =
+      end.timedOut || end.dropped > 0 || confirmed.length < shown.length || (end.code === 2 && found.length > 0);
+    const matches = confirmed.map(({ match }) => match);
+    return { matches, directory: place.directory.real, truncated: end.stopped || end.timedOut, partial };
   }
 
   async #names(
@@ -153,12 +156,18 @@ async function placeOf(context: FileContext, path: string | undefined, reason: s
   if (asked === null) throw new RemoteError("invalid_request", "the workspace has no directory: name a path");
   const pinned = await pinToRead(context, asked, reason);
   if (pinned.kind === "directory")
-    return { directory: pinned, target: ".", [Symbol.asyncDispose]: () => pinned[Symbol.asyncDispose]() };
+    return {
+      directory: pinned,
+      approved: pinned.real,
+      target: ".",
+      [Symbol.asyncDispose]: () => pinned[Symbol.asyncDispose](),
+    };
   await using _file = pinned;
   if (pinned.kind !== "file") throw new RemoteError("EINVAL", `neither a file nor a directory: ${asked}`);
   const directory = await pin(dirname(pinned.real), { directory: true });
   return {
     directory,
+    approved: pinned.real,
     target: `./${basename(pinned.real)}`,
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };

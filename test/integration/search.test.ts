@@ -90,6 +90,20 @@ describe("POST /grep", () => {
     expect(body.matches.map(({ text }) => text.length).sort((a, b) => a - b)).toEqual([13, 2003]);
   });
 
+  it("finds text behind byte order marks and in UTF-16, as ripgrep reads it", async () => {
+    const directory = join(workspace.directory, "marks");
+    await mkdir(directory);
+    await writeFile(join(directory, "utf8"), "\ufefffirst\r\nmarked twice\r\n");
+    await writeFile(join(directory, "utf16le"), Buffer.from("\ufefffirst\nmarked wide\n", "utf16le"));
+    await writeFile(join(directory, "utf16be"), Buffer.from("\ufeffmarked big\n", "utf16le").swap16());
+    await writeFile(join(directory, "start"), "\ufeffmarked at once\n");
+    const { body } = await find({ pattern: "marked", path: "marks" });
+    expect(body.matches.map(({ text }) => text).sort()).toEqual(
+      ["marked at once", "marked big", "marked twice", "marked wide"].sort(),
+    );
+    expect(body).toMatchObject({ truncated: false, partial: false });
+  });
+
   it("is ended with its request: ripgrep does not go on for nobody", async () => {
     const fifo = join(workspace.directory, "blocking");
     await mkdir(fifo);
@@ -164,9 +178,11 @@ describe("a search without end", () => {
     const script = "#!/bin/sh\nprintf 'a\\0b\\0'\nexec sleep 60\n";
     await writeFile(slow, script, { mode: 0o755 });
     const search = new Search({ ripgrep: slow, timeLimitMs: 300 });
+    const { directory } = await bench.workspace();
+    for (const name of ["a", "b"]) await writeFile(join(directory, name), "");
     const context = (signal: AbortSignal): FileContext => {
       const pass = { allows: () => true, require: async () => undefined, asker: { signal } } as unknown as Pass;
-      const base = { directory: workspace.directory, home: "/nonexistent" };
+      const base = { directory, home: "/nonexistent" };
       return { pass, base, installRoot: "/nonexistent", umask: 0o022 };
     };
     const leaving = new AbortController();
