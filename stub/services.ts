@@ -8,6 +8,7 @@ import { Bearer } from "./auth/token.js";
 import type { CommandEvents, CommandService } from "./commands/types.js";
 import { EventBus } from "./events/bus.js";
 import { EventClients } from "./events/clients.js";
+import { Temporaries } from "./files/temporaries.js";
 import type { HostFacts } from "./host.js";
 import { ObservedCommands } from "./observed-commands.js";
 import { denyWhenAbsent } from "./permission/absence.js";
@@ -74,6 +75,7 @@ export interface Services extends AsyncDisposable {
   admission: Admission;
   shell: Shell;
   search: Search;
+  temporaries: Temporaries;
   terminals: Terminals;
   vcs: Vcs;
   /** Ends what waits (streams, requests with an ask), so that the server can close. Commands and asks go on. */
@@ -118,6 +120,9 @@ export async function createServices(options: ServicesOptions): Promise<Services
     exists: (workspaceID) => workspaces.find(workspaceID) !== undefined,
   });
   workspaces.onDelete(({ id }) => terminals.removeAll(id));
+  const temporaries = await Temporaries.open(join(stateDirectory, "writing"));
+  // A directory may be on a file system that does not answer: the start does not wait for it.
+  void temporaries.sweep().catch((error: unknown) => log.warn({ err: error }, "half-written files may be left"));
   await dropTemporary(options.tmpDirectory, commands);
   const admission = new Admission({ sessions, approvals, gate, host, tmpDirectory: options.tmpDirectory });
   commands.admittedBy(admission);
@@ -158,6 +163,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     search: new Search({ ripgrep: options.ripgrep }),
     terminals,
     vcs: new Vcs({ loginEnvironment: (signal) => commands.loginEnvironment(signal) }),
+    temporaries,
     drain,
     async [Symbol.asyncDispose]() {
       drain();

@@ -6,6 +6,7 @@ import type { Access } from "../../protocol/workspace.js";
 import type { Pass } from "../permission/gate.js";
 import { absolutePath, type Located, locate, type PathBase } from "./locate.js";
 import { fileError, type Pin, pin, reopen } from "./pin.js";
+import type { Temporaries } from "./temporaries.js";
 
 export interface FileContext {
   pass: Pass;
@@ -14,6 +15,8 @@ export interface FileContext {
   installRoot: string;
   /** Of the user, for what is made anew. */
   umask: number;
+  /** Where half-written files are noted; without it a kill in the middle of a write leaves one behind. */
+  temporaries?: Temporaries;
 }
 
 export interface OpenedFile extends AsyncDisposable {

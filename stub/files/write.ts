@@ -1,6 +1,5 @@
 // PUT /file/content: the new content beside the old under a temporary name, synced, then renamed over it. Whoever reads sees
 // the old file or the new one; the parent is held, so that no swapped link can lead the write elsewhere.
-import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
@@ -9,6 +8,7 @@ import { type FileContext, findSpot, refuseOurs } from "./access.js";
 import { pinParent } from "./parents.js";
 import { fileError, inside, type Pin } from "./pin.js";
 import { HASHED_BYTES, readTag, tagOfContent, tagOfStat } from "./tag.js";
+import { temporaryName } from "./temporaries.js";
 
 export interface WriteRequest {
   path: string;
@@ -40,7 +40,9 @@ async function replace(
 ): Promise<FileWritten> {
   const target = inside(parent, name);
   const old = await statFile(target, path);
-  const temporary = inside(parent, `.${shorten(name)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporaryFile = temporaryName(name);
+  const temporary = inside(parent, temporaryFile);
+  await using _note = await context.temporaries?.hold(`${parent.real === "/" ? "" : parent.real}/${temporaryFile}`);
   const file = await open(
     temporary,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -101,11 +103,6 @@ async function currentTag(target: string): Promise<string> {
     if (codeOf(error) === "ENOENT") return "absent";
     throw error;
   }
-}
-
-/** A name has at most 255 bytes, and ours is longer than the file's. */
-function shorten(name: string): string {
-  return Buffer.byteLength(name) <= 200 ? name : name.slice(0, 50);
 }
 
 function ignoreMissing(error: unknown): undefined {

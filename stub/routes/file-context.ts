@@ -14,10 +14,10 @@ export interface Asking {
   permissionIDs?: string[] | undefined;
 }
 
-type Needed = Pick<Services, "gate" | "host">;
+type Needed = Pick<Services, "gate" | "host" | "temporaries">;
 
 export function fileContext(
-  { gate, host }: Needed,
+  { gate, host, temporaries }: Needed,
   workspace: Workspace,
   asking: Asking,
   request: FastifyRequest,
@@ -31,7 +31,7 @@ export function fileContext(
     signal: clientGone(request),
   });
   const base = { directory: workspace.directory, home: host.home };
-  return { pass, base, installRoot: host.installRoot, umask: host.umask };
+  return { pass, base, installRoot: host.installRoot, umask: host.umask, temporaries };
 }
 
 /** Of `?workspace=` or `x-workspace`. Throws `workspace_required`, `invalid_id`, `workspace_unknown`, `approver_foreign`. */
