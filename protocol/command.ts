@@ -18,6 +18,8 @@ export const CommandRequest = Type.Object(
     cwd: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
     env: Type.Optional(Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Type.String())),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 7 * 24 * 3600 * 1000 })),
+    /** `pipe`: written to by `POST /command/:id/stdin`. Without it stdin is empty. */
+    stdin: Type.Optional(Type.Literal("pipe")),
     onAsk: Type.Optional(OnAsk),
     /** The answered ask whose `once` this request uses. */
     permissionID: Type.Optional(PermissionID),
@@ -91,3 +93,19 @@ export const CommandListQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
 });
 export type CommandListQuery = Static<typeof CommandListQuery>;
+
+/** POST /command/:id/stdin, the bytes as the body. */
+export const StdinQuery = Type.Object({
+  /** Of the first byte. What was taken before is not written again; without it: behind what was taken. */
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  /** `1`: the end of stdin is behind these bytes. */
+  end: Type.Optional(Type.Union([Type.Literal("0"), Type.Literal("1")])),
+});
+
+export const StdinAnswer = Type.Object({
+  /** Bytes taken in all: where the next request begins. */
+  offset: Type.Integer(),
+  /** Nothing more is taken. */
+  closed: Type.Boolean(),
+});
+export type StdinAnswer = Static<typeof StdinAnswer>;

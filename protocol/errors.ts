@@ -29,6 +29,13 @@ export const ERRORS = {
   permission_replied: { status: 409, hint: "an ask is answered once; ask again by repeating the request" },
   command_conflict: { status: 409, hint: "this commandID belongs to another command; use a new one" },
   output_dropped: { status: 410, hint: "details say which bytes are gone; ask again from behind the last of them" },
+  stdin_none: { status: 409, hint: 'start the command with stdin: "pipe"' },
+  stdin_closed: { status: 409, hint: "the command has ended, or reads no more; details say how much it was given" },
+  stdin_superseded: {
+    status: 409,
+    hint: "one request at a time; ask for the offset with an empty one and go on there",
+  },
+  stdin_gap: { status: 409, hint: "bytes are missing before this offset; details say where to go on" },
   conflict: { status: 409, hint: "the file changed since it was read; read it again" },
   state_newer: { status: 409, hint: "update the plugin: a newer stub wrote this" },
   answer_lost: { status: 409, hint: "look what is there before you do it again" },

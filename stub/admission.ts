@@ -52,7 +52,7 @@ export class Admission {
    * `permission_required`, `permission_rejected`, `aborted`.
    */
   async admit(request: CommandRequest, caller: Caller): Promise<CommandSpec> {
-    const { commandID, argv, command, env, timeoutMs } = request;
+    const { commandID, argv, command, env, timeoutMs, stdin } = request;
     if ((argv === undefined) === (command === undefined)) {
       throw new RemoteError("invalid_request", "exactly one of argv and command must be given");
     }
@@ -68,6 +68,7 @@ export class Admission {
       tmpdir,
       env,
       timeoutMs,
+      stdin,
       title: titleOf(request),
       enforcement: ENFORCEMENT,
       fingerprint: fingerprintOfRequest(request),

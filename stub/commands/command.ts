@@ -2,7 +2,7 @@
 // Its helper does the work and reports; here the reports become the record, the answers of followers, and events.
 import type { ServerResponse } from "node:http";
 import { constants } from "node:os";
-import type { CommandRecord } from "../../protocol/command.js";
+import type { CommandRecord, StdinAnswer } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType } from "../../protocol/frames.js";
 import { deferred } from "./deferred.js";
@@ -11,6 +11,7 @@ import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile } fro
 import { Follow } from "./follow.js";
 import { LiveRecord } from "./live-record.js";
 import { LogReader } from "./log-reader.js";
+import { type StdinInput, writeStdin } from "./stdin.js";
 import type { Command, CommandEventType, CommandOutputProperties, OutputOffsets } from "./types.js";
 import { isAlive, logEnd, type ProcessName } from "./watch.js";
 
@@ -41,6 +42,7 @@ export class RunningCommand implements Command {
   readonly settled: Promise<CommandRecord>;
   readonly #owner: CommandOwner;
   readonly #base: string;
+  readonly #hasStdin: boolean;
   readonly #record: LiveRecord;
   readonly #followers = new Set<Follow>();
   readonly #start = deferred<void>();
@@ -59,6 +61,7 @@ export class RunningCommand implements Command {
     this.#base = base;
     this.commandID = meta.commandID;
     this.fingerprint = meta.fingerprint;
+    this.#hasStdin = meta.stdin === "pipe";
     this.started = this.#start.promise;
     this.started.catch(() => undefined);
     this.done = this.#done.promise;
@@ -124,6 +127,12 @@ export class RunningCommand implements Command {
       },
       (error: RemoteError) => follow.fail(error),
     );
+  }
+
+  async write(input: StdinInput): Promise<StdinAnswer> {
+    if (!this.#hasStdin) throw new RemoteError("stdin_none", `${this.commandID} has no stdin to write to`);
+    await this.started;
+    return writeStdin(this.#base, input);
   }
 
   /** The helper keeps the limit, stub or no stub; this timer is for the answer, which does not wait for the kill. */

@@ -3,6 +3,7 @@
 //   ID.run      the marks of its logs (marks.ts), a line with what the stub knew, a line of the helper's, and at the end a line
 //               with how it ended (the last counts)
 //   ID.stdout   ID.stderr   as printed; made at the first byte
+//   ID.stdin    a socket, as long as a command with a pipe as stdin runs (stdin.ts)
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type Static, Type } from "typebox";
@@ -25,6 +26,8 @@ export const RunMeta = Type.Object({
   fingerprint: Type.String(),
   /** /proc/sys/kernel/random/boot_id: a pid and start time mean nothing after a reboot. */
   boot: Type.String(),
+  /** Stdin is a pipe. */
+  stdin: Type.Optional(Type.Literal("pipe")),
 });
 export type RunMeta = Static<typeof RunMeta>;
 
@@ -58,7 +61,7 @@ const isEndRecord = Compile(EndRecord);
 
 export const END_FLAG = { timedOut: 1, aborted: 2, leftovers: 4 } as const;
 
-export const SUFFIX = { run: ".run", stdout: ".stdout", stderr: ".stderr" } as const;
+export const SUFFIX = { run: ".run", stdout: ".stdout", stderr: ".stderr", stdin: ".stdin" } as const;
 
 const ATTEMPTS = 5;
 

@@ -6,7 +6,7 @@ import type { CommandSpec } from "./types.js";
 
 /** Of a request as it came; how an ask is to be answered is no part of what is to run. */
 export function fingerprintOfRequest(body: CommandRequest): string {
-  const { sessionID, workspaceID, argv, command, cwd, env, timeoutMs } = body;
+  const { sessionID, workspaceID, argv, command, cwd, env, timeoutMs, stdin } = body;
   return digest([
     sessionID,
     workspaceID ?? null,
@@ -15,19 +15,20 @@ export function fingerprintOfRequest(body: CommandRequest): string {
     cwd ?? null,
     sorted(env),
     timeoutMs ?? null,
+    ...(stdin === undefined ? [] : [stdin]),
   ]);
 }
 
 export function fingerprintOf(
   spec: Pick<
     CommandSpec,
-    "sessionID" | "workspaceID" | "argv" | "command" | "cwd" | "tmpdir" | "env" | "timeoutMs" | "fingerprint"
+    "sessionID" | "workspaceID" | "argv" | "command" | "cwd" | "tmpdir" | "env" | "timeoutMs" | "stdin" | "fingerprint"
   >,
 ): string {
   if (spec.fingerprint !== undefined) return spec.fingerprint;
   const cwd = spec.tmpdir ? null : spec.cwd;
   const chosen = [spec.sessionID, spec.workspaceID, spec.argv ?? null, spec.command ?? null, cwd, sorted(spec.env)];
-  return digest([...chosen, spec.timeoutMs ?? null]);
+  return digest([...chosen, spec.timeoutMs ?? null, ...(spec.stdin === undefined ? [] : [spec.stdin])]);
 }
 
 function sorted(env: Record<string, string> | undefined): [string, string][] {

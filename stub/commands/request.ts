@@ -3,6 +3,8 @@ import { RemoteError } from "../../protocol/errors.js";
 
 export interface StartRequest {
   graceMs: number;
+  /** Whether stdin is a pipe; else it is empty. */
+  stdin: boolean;
   /** 0: none. */
   timeoutMs: number;
   /** Bytes that both logs together may hold on the disk; 0: no limit. */
@@ -30,6 +32,7 @@ export interface EnvironmentBlock {
 export const CANCEL_REASON = { abort: 1, timeout: 2 } as const;
 
 const KIND = { start: 1, cancel: 2 } as const;
+const FLAG = { stdin: 1 } as const;
 const UMASK_INHERITED = 0xffffffff;
 /** As REQUEST_MAX in wire.h, less room for the numbers. */
 const LARGEST = 16 * 1024 * 1024 - 1024;
@@ -57,7 +60,7 @@ export function encodeStart(id: number, request: StartRequest): Buffer {
   let at = bytes.writeUInt32LE(total - 4, 0);
   at = bytes.writeUInt32LE(KIND.start, at);
   at = bytes.writeUInt32LE(id, at);
-  at = bytes.writeUInt32LE(0, at);
+  at = bytes.writeUInt32LE(request.stdin ? FLAG.stdin : 0, at);
   at = bytes.writeUInt32LE(request.graceMs, at);
   at = bytes.writeBigUInt64LE(BigInt(request.timeoutMs), at);
   at = bytes.writeBigUInt64LE(BigInt(request.logCap), at);

@@ -131,6 +131,7 @@ export class HostCommandService implements CommandService, CommandOwner {
       enforcement: spec.enforcement,
       fingerprint,
       boot: this.boot,
+      ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
     };
     const command = new RunningCommand(this, this.#archive.base(spec.commandID), meta);
     this.#commands.set(spec.commandID, command);
@@ -233,6 +234,7 @@ export class HostCommandService implements CommandService, CommandOwner {
     try {
       this.#spawner.start(number, {
         graceMs: this.#options.graceMs ?? GRACE_MS,
+        stdin: spec.stdin === "pipe",
         timeoutMs: spec.timeoutMs ?? 0,
         logCap: this.#archive.capOf(this.#options.logCap ?? LOG_CAP),
         umask: host.umask,

@@ -1,10 +1,11 @@
 // What the rest of the stub knows of commands: how one is asked for, and what may be done with it.
 // Routes and sessions program against these; `service.ts` and `command.ts` are behind them.
 import type { ServerResponse } from "node:http";
-import type { CommandRecord } from "../../protocol/command.js";
+import type { CommandRecord, StdinAnswer } from "../../protocol/command.js";
 import type { Enforcement } from "../../protocol/health.js";
 import type { ListQuery } from "./listing.js";
 import type { LogReader } from "./log-reader.js";
+import type { StdinInput } from "./stdin.js";
 
 /** One command, after admission: ids are checked, the directory is canonical, every ask is answered. */
 export interface CommandSpec {
@@ -21,6 +22,7 @@ export interface CommandSpec {
   /** Over the login environment. */
   env?: Record<string, string> | undefined;
   timeoutMs?: number | undefined;
+  stdin?: "pipe" | undefined;
   /** One line for people. */
   title: string;
   enforcement: Enforcement;
@@ -53,6 +55,8 @@ export interface Command {
   follow(response: ServerResponse, from?: OutputOffsets): void;
   /** The caller has its answer at once, the kill is confirmed by `settled`. Idempotent; also ends what an ended shell left behind. */
   cancel(reason: "abort" | "timeout"): CommandRecord;
+  /** Writes to its stdin (stdin.ts). Throws `stdin_none`, `stdin_closed`, `stdin_gap`. */
+  write(input: StdinInput): Promise<StdinAnswer>;
   /** A reader of the log of one stream, to be closed by whoever asks for it. */
   openLog(stream: "stdout" | "stderr"): LogReader;
 }

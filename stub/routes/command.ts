@@ -1,13 +1,15 @@
 // POST /command and what belongs to it. Who may run what and where is decided by `admit`; the rest is the service's.
+import { Readable } from "node:stream";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { CommandListQuery, CommandRecord, CommandRequest } from "../../protocol/command.js";
+import { CommandListQuery, CommandRecord, CommandRequest, StdinAnswer, StdinQuery } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { CommandID } from "../../protocol/ids.js";
 import { fingerprintOfRequest } from "../commands/fingerprint.js";
 import { openOutput } from "../commands/output.js";
 import type { Command, CommandService, CommandSpec } from "../commands/types.js";
+import { clientGone } from "./client-gone.js";
 
 export interface CommandRouteOptions {
   commands: CommandService;
@@ -106,6 +108,24 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
     reply.header("content-length", output.length);
     if (output.hole !== undefined) reply.header("x-output-dropped", `${output.hole.first}-${output.hole.last}`);
     return reply.send(output.stream);
+  });
+
+  // A scope of its own: its body is taken as it comes, whatever its type, and at the pace of the command.
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    scope
+      .withTypeProvider<TypeBoxTypeProvider>()
+      .post(
+        "/command/:id/stdin",
+        { schema: { params: Params, querystring: StdinQuery, response: { 200: StdinAnswer } } },
+        async (request) => {
+          const command = await find(request, request.params.id);
+          const bytes = request.body instanceof Readable ? request.body : [];
+          const { offset, end } = request.query;
+          return command.write({ bytes, offset, end: end === "1", signal: clientGone(request) });
+        },
+      );
   });
 
   app.post("/command/:id/cancel", { schema: { params: Params, response: { 200: CommandRecord } } }, async (request) => {

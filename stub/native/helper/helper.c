@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "helper.h"
 #include "clock.h"
+#include "input.h"
 #include "killing.h"
 #include "launch.h"
 #include "output.h"
@@ -93,9 +94,16 @@ static int start(void) {
   if (cwd < 0) return fail("cwd", errno);
   started_ms = epoch_ms();
   if (!claim()) return fail("log", errno);
-  shell = launch(request, cwd, output_end_of_command(0), output_end_of_command(1), &stage);
+  int error = request->flags & START_STDIN ? input_open(request->base) : 0;
+  if (error != 0) {
+    unlink(run_path);
+    input_close();
+    return fail("stdin", error);
+  }
+  shell = launch(request, cwd, input_end_of_command(), output_end_of_command(0), output_end_of_command(1), &stage);
   if (shell < 0) {
-    int error = errno;
+    error = errno;
+    input_close();
     unlink(run_path);                     // nothing ran: the id is free again
     return fail(stage, error);
   }
@@ -104,6 +112,7 @@ static int start(void) {
   children_left = true;
   close(cwd);
   output_launched(record);
+  input_launched();
   struct __attribute__((packed)) { uint32_t helper, shell; uint64_t start; } payload = { (uint32_t)getpid(), (uint32_t)shell, start_time };
   report_queue(REPORT_STARTED, 0, 0, &payload, sizeof payload);
   started_queued = true;
@@ -202,14 +211,16 @@ static void loop(void) {
   bool growth_waits = false;
   while (children_left || !end_reported) {
     bool waiting = (report_waiting() && !started_queued) || growth_waits;
-    struct pollfd fds[4] = {
+    struct pollfd fds[4 + INPUT_FDS] = {
       { output_fd(0), POLLIN, 0 },
       { output_fd(1), POLLIN, 0 },
       { signals, POLLIN, 0 },
       { waiting ? report_fd() : -1, POLLOUT, 0 },
     };
-    int ready = poll(fds, 4, next_wait());
+    input_poll(fds + 4);
+    int ready = poll(fds, 4 + INPUT_FDS, next_wait());
     if (ready < 0) continue;
+    input_serve(fds + 4);
     for (unsigned s = 0; s < 2; s++)
       if (fds[s].revents != 0) output_pump(s);
     if (output_took_queue()) started_queued = false;
@@ -230,6 +241,7 @@ static void loop(void) {
     wait_status = -1;
     report_end();
   }
+  input_close();
   output_finish();                        // whoever held the pipes is gone: what they still hold is all there will be
   settle(survivors);
 }

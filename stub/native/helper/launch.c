@@ -68,7 +68,7 @@ static void execute(char **argv, char **envp, bool plain) {
   script[1] = first;
 }
 
-static bool prepare(const struct start_request *request, int cwd, int out, int err) {
+static bool prepare(const struct start_request *request, int cwd, int in, int out, int err) {
   sigset_t none;                          // dispositions: the spawner has set them all to their default
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -77,21 +77,21 @@ static bool prepare(const struct start_request *request, int cwd, int out, int e
   child_stage = "cwd";
   if (fchdir(cwd) != 0) return false;
   child_stage = "pipe";
-  int null = open("/dev/null", O_RDONLY);
-  if (null < 0) return false;
-  if (null != 0 && (dup2(null, 0) < 0 || close(null) != 0)) return false;
-  if (dup2(out, 1) < 0 || dup2(err, 2) < 0) return false;
+  if (in < 0) in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (in < 0) return false;
+  if (in == 0) fcntl(0, F_SETFD, 0);
+  if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) return false;
   syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);   // all of ours have the flag anyway; older kernels lack the call
   return true;
 }
 
 __attribute__((noinline))
-pid_t launch(const struct start_request *request, int cwd, int out, int err, const char **stage) {
+pid_t launch(const struct start_request *request, int cwd, int in, int out, int err, const char **stage) {
   child_error = 0;
   child_stage = "fork";
   pid_t pid = vfork();
   if (pid == 0) {
-    if (prepare(request, cwd, out, err)) {
+    if (prepare(request, cwd, in, out, err)) {
       child_stage = "exec";
       execute(request->argv, request->envp, request->alternative != NULL);
       if (request->alternative != NULL) execute(request->alternative, request->envp, false);

@@ -39,7 +39,7 @@ static char **take_vector(struct cursor *c, uint32_t count, unsigned before) {
 int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
   struct cursor c = { bytes, bytes + length, 0 };
   out->id = take_u32(&c);
-  take_u32(&c);                           // flags: none yet
+  out->flags = take_u32(&c);
   out->grace_ms = take_u32(&c);
   out->timeout_ms = take_u64(&c);
   out->log_cap = take_u64(&c);

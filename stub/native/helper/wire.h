@@ -12,6 +12,7 @@
 #define UMASK_INHERITED 0xffffffffu
 
 enum request_kind { REQUEST_START = 1, REQUEST_CANCEL = 2 };
+enum start_flags { START_STDIN = 1 };     // stdin is a pipe (input.h), else /dev/null
 enum cancel_reason { CANCEL_ABORT = 1, CANCEL_TIMEOUT = 2 };
 
 enum report_type {
@@ -34,6 +35,7 @@ struct __attribute__((packed)) report_header {
 
 struct start_request {
   uint32_t id;
+  uint32_t flags;
   uint32_t grace_ms;                      // from SIGTERM to SIGKILL
   uint64_t timeout_ms;                    // 0: none
   uint64_t log_cap;                       // bytes that both logs may hold together; 0: no limit
