@@ -27,6 +27,8 @@ import { type StopOptions, stopStub } from "./tunnel/stop-stub.js";
 export interface RemoteOptions {
   /** The options of the plugin's entry in opencode.json, as written; undefined: none. Wrong ones throw `config_invalid`. */
   config: unknown;
+  /** Where these options stand; for the hint when they are wrong. */
+  configFile?: string;
   /** HOME, XDG_*, USER, SSH_AUTH_SOCK are read from it; never the process's own. */
   env: Record<string, string | undefined>;
   /** The directory that holds `stub/manifest.json` (the package's `dist`). */
@@ -216,7 +218,8 @@ class ComposedRemote implements Remote {
   }
 
   #config(): PluginConfig {
-    this.#parsed ??= parseConfig(this.#options.config);
+    const { config, configFile } = this.#options;
+    this.#parsed ??= parseConfig(config, configFile);
     return this.#parsed;
   }
 

@@ -121,6 +121,8 @@ connect() { # the master leaves by itself two minutes after its last use, even w
 connect_failed() {
   said=$(tr -d '\r' <"$work/err" | tail -n 3)
   case $said in
+    '') # ssh has nothing to complain of: the login went well, and the account's shell did not run `:`
+      die install_failed "the host's shell ended without an answer: $(tr -d '\r' <"$work/out" | tail -n 1)" "the account must be able to run sh: try ssh HOST sh" ;;
     *'Permission denied'* | *'Too many authentication failures'*) code=auth_failed hint="check the user name and which key the host knows; ssh -v shows more" ;;
     *'REMOTE HOST IDENTIFICATION HAS CHANGED'* | *'Host key verification failed'*) code=host_key_unknown hint="connect once with ssh and compare the fingerprint" ;;
     *'Could not resolve hostname'*) code=name_unresolved hint="check the spelling, or HostName in ssh_config" ;;

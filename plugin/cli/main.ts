@@ -87,8 +87,10 @@ function contextOf(invocation: Invocation, interrupt: Interrupt, progress: Progr
     process.stdin.isTTY && process.stderr.isTTY
       ? openTerminal({ input: process.stdin, write: (text) => process.stderr.write(text) })
       : undefined;
+  const plugin = readPluginOptions(openCodeDirectory(env, home));
   const remote = createRemote({
-    config: readPluginOptions(openCodeDirectory(env, home))?.options,
+    config: plugin?.options,
+    ...(plugin === undefined ? {} : { configFile: plugin.file }),
     env,
     bundleDirectory: join(packageRoot(import.meta.url), "dist"),
     overrides: { sshConfigFile, identityFile, port },

@@ -5,8 +5,21 @@ import { type HostConfig, NAME, PluginConfig } from "./schema.js";
 
 const NAME_RULE = "must be letters and digits, and . _ - after the first";
 
-/** `undefined` and `null` mean: no options, all defaults. Throws `config_invalid` with the path in the message. */
-export function parseConfig(options: unknown): PluginConfig {
+/** `undefined` and `null` mean: no options, all defaults. Throws `config_invalid` with the path in the message; `file` is for its hint. */
+export function parseConfig(options: unknown, file?: string): PluginConfig {
+  try {
+    return parse(options);
+  } catch (error) {
+    if (!(error instanceof RemoteError) || file === undefined) throw error;
+    throw new RemoteError(error.code, error.message, {
+      hint: `correct this in the options of the plugin in ${file}`,
+      details: error.details,
+      cause: error,
+    });
+  }
+}
+
+function parse(options: unknown): PluginConfig {
   const config: unknown = Value.Default(PluginConfig, structuredClone(options ?? {}));
   const problem = firstProblem(config);
   if (problem !== undefined) throw invalid(problem.path, problem.message);

@@ -6,7 +6,7 @@ import { RemoteError } from "../../protocol/errors.js";
 import type { ResolvedHost } from "../ssh/transport.js";
 import { type Destination, isHostName, parseDestination, parsePort, printable } from "./destination.js";
 import { configuredHosts } from "./parse-config.js";
-import type { HostConfig, PluginConfig } from "./schema.js";
+import { DEFAULT_SSH_CONFIG, type HostConfig, type PluginConfig } from "./schema.js";
 import { type ComputedHost, SshConfig } from "./ssh-config.js";
 import { closest } from "./suggest.js";
 import { expandTilde } from "./tilde.js";
@@ -46,12 +46,16 @@ function readConfig(options: ResolveOptions, localUser: string): SshConfig {
   if (options.sshConfigFile !== undefined) {
     if (!existsSync(options.sshConfigFile))
       throw new RemoteError("config_invalid", `${options.sshConfigFile}: no such file`, {
-        hint: "it was named by -F, or by sshConfig in the plugin's options",
+        hint: "it was named by -F",
       });
     return SshConfig.read({ home: options.home, file: options.sshConfigFile, only: true, localUser });
   }
   if (configured === false) return SshConfig.empty();
-  return SshConfig.read({ home: options.home, file: expandTilde(configured, options.home), only: false, localUser });
+  const file = expandTilde(configured, options.home);
+  // Whoever named another file means it; only the usual one may be missing, as for ssh.
+  if (configured !== DEFAULT_SSH_CONFIG && !existsSync(file))
+    throw new RemoteError("config_invalid", `sshConfig: ${file}: no such file`);
+  return SshConfig.read({ home: options.home, file, only: false, localUser });
 }
 
 interface Task {

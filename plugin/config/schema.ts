@@ -5,6 +5,9 @@ import { type Static, Type } from "typebox";
 const strict = { additionalProperties: false };
 
 /** Becomes part of adapter types (`ssh:<name>`), of directories on the laptop and of command lines: so no separators, no dot files. */
+/** What is read where the user names nothing; only this one may be missing. */
+export const DEFAULT_SSH_CONFIG = "~/.ssh/config";
+
 export const NAME = "^[A-Za-z0-9_][A-Za-z0-9._-]*$";
 const name = (description: string) => Type.String({ pattern: NAME, maxLength: 64, description });
 const text = () => Type.String({ minLength: 1 });
@@ -65,7 +68,7 @@ export const PluginConfig = Type.Object(
     /** On the host; `~/…` allowed. */
     installRoot: Type.String({ minLength: 1, default: "~/.opencode-remote-ssh" }),
     /** Where further hosts are found; false: nowhere. */
-    sshConfig: Type.Union([text(), Type.Literal(false)], { default: "~/.ssh/config" }),
+    sshConfig: Type.Union([text(), Type.Literal(false)], { default: DEFAULT_SSH_CONFIG }),
     defaults: Type.Object(
       {
         strategy: Type.Union(Strategy.anyOf, { default: "first_available" }),

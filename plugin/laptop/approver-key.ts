@@ -11,7 +11,7 @@ import {
 import { link, open, readFile, rm, stat } from "node:fs/promises";
 import { codeOf, fromSystem, RemoteError } from "../../protocol/errors.js";
 import { setAside } from "./set-aside.js";
-import { ensureStateDirectory, type StatePaths } from "./state-directory.js";
+import { ensureStateDirectory, type StatePaths, unwritable } from "./state-directory.js";
 
 export interface ApproverKey {
   /** First 16 hex digits of SHA-256 over the raw public key. */
@@ -59,13 +59,15 @@ async function readKey(file: string): Promise<string | undefined> {
 async function makeKey(file: string): Promise<void> {
   const { privateKey } = generateKeyPairSync("ed25519");
   const temporary = `${file}.${randomBytes(8).toString("hex")}`;
-  const handle = await open(temporary, "wx", 0o600);
+  const handle = await open(temporary, "wx", 0o600).catch((error: unknown) => {
+    throw unwritable(error, file);
+  });
   try {
     await handle.writeFile(privateKey.export({ type: "pkcs8", format: "pem" }));
     await handle.sync();
     await link(temporary, file);
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw fromSystem(error, `${file} cannot be made`);
+    if (codeOf(error) !== "EEXIST") throw unwritable(error, file);
   } finally {
     await handle.close();
     await rm(temporary, { force: true });

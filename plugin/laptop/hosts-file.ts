@@ -6,7 +6,7 @@ import { Value } from "typebox/value";
 import writeFileAtomic from "write-file-atomic";
 import { codeOf, fromSystem } from "../../protocol/errors.js";
 import { setAside } from "./set-aside.js";
-import { ensureStateDirectory, type StatePaths } from "./state-directory.js";
+import { ensureStateDirectory, type StatePaths, unwritable } from "./state-directory.js";
 
 /** The stub of a host, as it was last seen to work. */
 export const KnownStub = Type.Object({
@@ -69,6 +69,14 @@ export class HostsFile {
   /** Replaces what is known of one host by the function's answer; undefined forgets it. */
   async update(name: string, change: (known: KnownHost) => KnownHost | undefined): Promise<void> {
     await ensureStateDirectory(this.#paths);
+    try {
+      await this.#update(name, change);
+    } catch (error) {
+      throw unwritable(error, this.#paths.hostsFile);
+    }
+  }
+
+  async #update(name: string, change: (known: KnownHost) => KnownHost | undefined): Promise<void> {
     const file = this.#paths.hostsFile;
     const release = await lockfile.lock(file, {
       realpath: false,

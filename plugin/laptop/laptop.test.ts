@@ -48,6 +48,39 @@ describe("our state directory", () => {
   });
 });
 
+describe("a place that cannot be written", () => {
+  it("is an error at once where mkdir answers ENOENT below a directory that exists: Node's own mkdir -p never ends there", async () => {
+    const odd = statePaths({ XDG_STATE_HOME: "/proc/nosuch" }, home);
+    await expect(ensureStateDirectory(odd)).rejects.toMatchObject({
+      name: "RemoteError",
+      hint: expect.stringMatching(/XDG_STATE_HOME/),
+    });
+  });
+
+  it("is told with what to do about it, and is nobody's defect", async () => {
+    await writeFile(join(home, "file"), "");
+    const odd = statePaths({ XDG_STATE_HOME: join(home, "file") }, home);
+    await expect(loadApprover(odd)).rejects.toMatchObject({
+      name: "RemoteError",
+      code: "ENOTDIR",
+      hint: expect.stringMatching(/XDG_STATE_HOME/),
+    });
+  });
+
+  it.skipIf(isRoot)(
+    "holds neither a key nor what is known of hosts (not as root, who may write everywhere)",
+    async () => {
+      await ensureStateDirectory(paths);
+      await chmod(paths.log, 0o500);
+      await chmod(paths.directory, 0o500);
+      // our own directory is made ours again, as it always was
+      await expect(loadApprover(paths)).rejects.toMatchObject({ name: "RemoteError", code: "EACCES" });
+      await expect(new HostsFile(paths).update("web", (known) => known)).rejects.toMatchObject({ name: "RemoteError" });
+      await chmod(paths.directory, 0o700);
+    },
+  );
+});
+
 describe("the approver's key", () => {
   it("is made once, 0600, and signs what its public half verifies", async () => {
     const key = await loadApprover(paths);

@@ -1,7 +1,8 @@
 // Our state directory on the laptop: nothing else is written outside it and OpenCode's own configuration.
-import { chmod, lstat, mkdir } from "node:fs/promises";
+import { chmod, lstat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import { RemoteError } from "../../protocol/errors.js";
+import { fromSystem, RemoteError } from "../../protocol/errors.js";
+import { makeDirectories } from "./make-directories.js";
 
 export interface StatePaths {
   /** `$XDG_STATE_HOME/opencode-remote-ssh`, 0700. */
@@ -28,7 +29,25 @@ export function statePaths(env: Record<string, string | undefined>, home: string
 
 /** Makes it, ours and 0700. Throws `EACCES` where it is somebody else's or no directory: it holds keys and tokens. */
 export async function ensureStateDirectory(paths: StatePaths): Promise<void> {
-  await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+  try {
+    await ensure(paths);
+  } catch (error) {
+    throw unwritable(error, paths.directory);
+  }
+}
+
+/** A node error about our state, with what a person can do about it. */
+export function unwritable(error: unknown, path: string): RemoteError {
+  if (error instanceof RemoteError) return error;
+  const { code } = fromSystem(error, "");
+  return new RemoteError(code, `${path} cannot be written: ${error instanceof Error ? error.message : error}`, {
+    cause: error,
+    hint: "it holds this installation's key: make room there, or set XDG_STATE_HOME to a directory that you can write to",
+  });
+}
+
+async function ensure(paths: StatePaths): Promise<void> {
+  await makeDirectories(paths.directory, 0o700);
   const stat = await lstat(paths.directory);
   const own = process.getuid?.();
   if (!stat.isDirectory() || (own !== undefined && stat.uid !== own)) {
@@ -37,5 +56,5 @@ export async function ensureStateDirectory(paths: StatePaths): Promise<void> {
     });
   }
   if ((stat.mode & 0o077) !== 0) await chmod(paths.directory, 0o700);
-  await mkdir(paths.log, { recursive: true, mode: 0o700 });
+  await makeDirectories(paths.log, 0o700);
 }

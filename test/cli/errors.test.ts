@@ -71,6 +71,11 @@ describe("the command line", () => {
     expect(result.stderr).toMatch(/^error config_invalid: providers\.default\.hosts\[0\]\.ssh\.port.*\nhint: .*\n$/);
     const json = await laptop.run("hosts", "--json");
     expect(JSON.parse(json.stdout.toString())).toMatchObject({ code: "config_invalid" });
+    expect(result.stderr).toContain(join(laptop.home, "config/opencode/opencode.json"));
+    await laptop.configure({ sshConfig: "/no/such/ssh_config" });
+    expect((await laptop.run("hosts")).stderr).toMatch(
+      /^error config_invalid: sshConfig: \/no\/such\/ssh_config: no such file\n/,
+    );
     await laptop.configure({});
   });
 
@@ -98,7 +103,7 @@ describe("the command line", () => {
   });
 
   it("is silent when the reader of its output left, and is told of a full disk without being a defect", async () => {
-    const left = await laptop.shell("cli --help | true; echo ${PIPESTATUS[0]}");
+    const left = await laptop.shell("cli --help | true; echo $PIPESTATUS");
     expect(left.stderr).toBe("");
     // whether it wrote before the reader left is a matter of luck
     expect(["0\n", "141\n"]).toContain(left.stdout.toString());

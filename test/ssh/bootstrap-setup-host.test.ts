@@ -1,6 +1,7 @@
 // scripts/setup-host.sh, as a person without OpenCode runs it: OpenSSH and a POSIX shell, nothing else.
 import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,7 +11,7 @@ import { upload } from "../../plugin/bootstrap/upload.js";
 import { INSTALL } from "../../protocol/install.js";
 import { makeLaptop } from "./fixtures/laptop.js";
 import { descendants } from "./fixtures/processes.js";
-import { hasSshd, type Sshd, sshdReason } from "./fixtures/sshd.js";
+import { hasSshd, type Sshd, sshdReason, startSshd } from "./fixtures/sshd.js";
 import { standInStub } from "./fixtures/stand-in-stub.js";
 import { startStubHost, startTimeOf, waitUntil } from "./fixtures/stub-host.js";
 import { isRoot } from "./fixtures/users.js";
@@ -189,6 +190,44 @@ describe.skipIf(!hasSshd)(`setup-host.sh (${sshdReason})`, () => {
     await rm(copy, { recursive: true });
     expect(run).toMatchObject({ status: 1, stdout: "", left: [] });
     expect(run.stderr).toMatch(new RegExp(`^error ${code}: .+\nhint: .+$`, "m"));
+  });
+
+  it.skipIf(!isRoot)("says what the account's shell said where it runs nothing (needs root)", async () => {
+    await using sshd = await startSshd({ loginShell: "/usr/sbin/nologin" });
+    const result = await setup(sshd, { user: sshd.user });
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/\nerror install_failed: .*not available.*\nhint: .*ssh HOST sh\n$/);
+  });
+
+  it("waits for the stub's answer with its own side open: the stub gives up on who has hung up", async () => {
+    const root = join(await mkdtemp(join(tmpdir(), "ocr-request-")), "root");
+    await mkdir(join(root, "bin"), { recursive: true });
+    await mkdir(join(root, "run"));
+    await writeFile(join(root, "bin/opencode-remote-ssh-stub"), real.open(), { mode: 0o755 });
+    const socket = join(root, "run/stub.sock");
+    await writeFile(join(root, "run/stub.json"), JSON.stringify({ socket }));
+    // Node's own server, as in the stub; the pause is what a busy host takes
+    const server = createServer((_request, answer) => void setTimeout(() => answer.end("slow but there"), 250));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    const scripts = join(ROOT, "plugin/bootstrap/host");
+    const text = [
+      `nonce=n; install_root='${root}'; path=/global/health; token=t`,
+      await readFile(join(scripts, "common.sh"), "utf8"),
+      await readFile(join(scripts, "request.sh"), "utf8"),
+      "main; exit",
+    ].join("\n");
+    const ask = async (script: string) => {
+      const child = spawn("sh", [], { stdio: ["pipe", "pipe", "inherit"] });
+      child.stdin.end(script);
+      let said = "";
+      for await (const data of child.stdout) said += data;
+      return said;
+    };
+    expect(await ask(text)).toMatch(/HTTP\/1\.1 200 OK\r\n.*slow but there/s);
+    // control: who hangs up at once is told nothing
+    expect(await ask(text.replace(/^ {2}while \[ \$ticks .*$/m, ""))).not.toContain("HTTP/1.1");
+    await new Promise((resolve) => server.close(resolve));
+    await rm(join(root, ".."), { recursive: true });
   });
 
   it("ends with name_unresolved for a host that does not exist", async () => {
