@@ -11,3 +11,16 @@ export const PROTOCOL = { major: 1, minor: 0 } as const;
 export function isCompatible(remote: { major: number }): boolean {
   return remote.major === PROTOCOL.major;
 }
+
+/** Negative, 0 or positive; dotted numbers, what follows - or + is ignored. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => (text.split(/[-+]/)[0] ?? "").split(".").map(Number)) as [
+    number[],
+    number[],
+  ];
+  for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

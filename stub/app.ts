@@ -3,6 +3,7 @@
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { installGuard } from "./auth/guard.js";
+import { installHandover } from "./handover.js";
 import { answerClientError, answerError, installErrors } from "./http-errors.js";
 import { installReplayedAnswers } from "./replayed-answers.js";
 import { approverRoutes } from "./routes/approver.js";
@@ -12,6 +13,7 @@ import { commandRoutes } from "./routes/command.js";
 import { eventRoutes } from "./routes/event.js";
 import { fileRoutes } from "./routes/file.js";
 import { fileContentRoutes } from "./routes/file-content.js";
+import { type HandoverRoute, handoverRoutes } from "./routes/handover.js";
 import { healthRoutes } from "./routes/health.js";
 import { permissionRoutes } from "./routes/permission.js";
 import { ptyRoutes } from "./routes/pty.js";
@@ -32,10 +34,12 @@ const KEEP_ALIVE_MS = 60 * 60_000;
 export interface AppOptions {
   services: Services;
   logger?: FastifyBaseLogger | undefined;
+  /** Without it this stub cannot be taken over. */
+  handover?: HandoverRoute | undefined;
 }
 
 /** Does not listen. Closing it ends streams and waiting asks, not the services. */
-export async function buildApp({ services, logger }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ services, logger, handover }: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     logController: new Fastify.LogController({ disableRequestLogging: true }),
@@ -61,6 +65,7 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   }).withTypeProvider<TypeBoxTypeProvider>();
   installErrors(app);
   installClientGone(app);
+  installHandover(app, services.handover);
   installGuard(app, { ...services, instanceID: services.host.stub.instanceID });
   installReplayedAnswers(app, { instanceID: services.host.stub.instanceID });
   app.server.on("connection", (socket) => {
@@ -80,6 +85,7 @@ export async function buildApp({ services, logger }: AppOptions): Promise<Fastif
   searchRoutes(app, services);
   vcsRoutes(app, services);
   auditRoutes(app, services);
+  if (handover !== undefined) handoverRoutes(app, handover);
   await app.register(async (scope) => fileContentRoutes(scope, services));
   await app.register(async (scope) => ptyRoutes(scope, services));
   await app.register(commandRoutes, {

@@ -19,6 +19,8 @@ export interface StubFlags {
   idleExit: number | undefined;
   /** Seconds without a client after which what is asked is denied; undefined: the default. */
   askTimeout: number | undefined;
+  /** Where a stub runs that is not newer: it hands over to this one and ends. */
+  takeOver: boolean;
   /** Bytes that the logs of one command may hold; undefined: the usual. */
   logCap: number | undefined;
 }
@@ -37,6 +39,7 @@ export const HELP = `opencode-remote-ssh-stub [FLAGS]
   --idle-exit SECONDS  end after so long without connections and commands
   --ask-timeout SECONDS  deny what is asked after so long without a client (600)
   --log-cap BYTES      of the output of one command that are kept (268435456)
+  --take-over          from the stub that runs, unless it is newer
   --probe              try every part, print JSON, exit 0 if all work
   --version            print the version, exit
   --help               this
@@ -71,6 +74,7 @@ export function parseFlags(args: string[], defaults: FlagDefaults): StubFlags {
     auditFile: below(values["audit-file"], INSTALL.audit),
     runDirectory,
     idleExit: parseSeconds("idle-exit", values["idle-exit"]),
+    takeOver: values["take-over"] === true,
     askTimeout: parseSeconds("ask-timeout", values["ask-timeout"]),
     logCap: parseBytes(values["log-cap"]),
   };
@@ -95,6 +99,7 @@ function parse(args: string[]) {
         "idle-exit": text,
         "ask-timeout": text,
         "log-cap": text,
+        "take-over": flag,
         probe: flag,
         version: flag,
         help: flag,

@@ -20,9 +20,10 @@ import { openDoors } from "./listen.js";
 import { openLog } from "./log.js";
 import { probe } from "./probe.js";
 import { Problems } from "./problems.js";
-import { processName } from "./process-name.js";
+import { type ProcessName, processName } from "./process-name.js";
 import { createServices } from "./services.js";
 import { socketPath } from "./socket-path.js";
+import { type Succession, takeOver } from "./take-over.js";
 
 const PARTS = "OPENCODE_REMOTE_SSH_PARTS";
 /** The launcher keeps variables of the user's under this prefix that would change the stub itself. */
@@ -61,7 +62,13 @@ async function run(
   const umask = process.umask();
   await makeDirectories(flags);
   const token = await loadToken(flags.tokenFile);
-  const lock = await acquireLock(join(flags.runDirectory, "stub.lock"));
+  const lockFile = join(flags.runDirectory, "stub.lock");
+  let succession: Succession | undefined;
+  const succeed = async (holder: ProcessName) => {
+    succession = await takeOver(holder, { runDirectory: flags.runDirectory, token });
+    return succession !== undefined;
+  };
+  let lock = await acquireLock(lockFile, flags.takeOver ? succeed : undefined);
   if (!lock.acquired) return reportRunning(flags, token, lock.holder.pid);
   const log = openLog(flags.logFile);
   const instanceID = randomBytes(16).toString("hex");
@@ -99,9 +106,30 @@ async function run(
       }),
     log,
     problems,
+    inherited: succession?.commands,
     askTimeoutMs: flags.askTimeout === undefined ? undefined : flags.askTimeout * 1000,
   });
-  const app = await buildApp({ services, logger: log });
+  const { handover } = services;
+  /** The other one listens, or else the lock is ours again. */
+  const succeeded = async () => {
+    const other = await readAnnounced(flags.runDirectory);
+    if (
+      other !== undefined &&
+      other.instanceID !== instanceID &&
+      processName(other.pid)?.startTime === other.startTime
+    ) {
+      return true;
+    }
+    const again = await acquireLock(lockFile);
+    if (again.acquired) lock = again;
+    return !again.acquired && again.holder.pid !== process.pid;
+  };
+  const begin = async (gone: AbortSignal) => {
+    const decided = handover.freeze(gone, succeeded);
+    void decided.then((over) => (over ? drain() : log.warn("the stub that was to take over did not come up")));
+    return services.standStill();
+  };
+  const app = await buildApp({ services, logger: log, handover: { begin } });
   const doors = await openDoors(app, flags.listen, await chooseSocket(flags, env));
   const me = processName(process.pid);
   const stub: StubJson = {
@@ -114,6 +142,7 @@ async function run(
     protocol: { ...PROTOCOL },
   };
   await announce(flags.runDirectory, stub);
+  succession?.complete();
   log.info({ port: stub.port, socket: stub.socket, instanceID, version: stub.version }, "the stub listens");
   process.stdout.write(`${JSON.stringify({ status: "started", ...stub })}\n`);
 
@@ -123,8 +152,15 @@ async function run(
     await withdraw(flags.runDirectory, instanceID);
     await Promise.all([app.close(), doors.close()]);
     await services[Symbol.asyncDispose]();
-    await lock.release();
+    if (lock.acquired) await lock.release();
   });
+  const drain = async () => {
+    log.info("a newer stub has taken over; this one serves what is open, then ends");
+    services.bus.publish({ type: "stub.draining", properties: { instanceID } });
+    services.endWaiting();
+    await handover.drained(app, () => services.presence.connections);
+    ending.close();
+  };
   if (flags.idleExit === undefined) return;
   const busy = () =>
     services.presence.connections > 0 || services.commands.running() > 0 || services.terminals.running > 0;

@@ -15,11 +15,20 @@ export class ObservedCommands implements CommandService {
   #admission: Admission | undefined;
   readonly #observed = new WeakSet<Command>();
 
-  /** Commands that an earlier stub started are observed, too. */
-  constructor(inner: CommandService, audit: AuditLog, log: StoreLog) {
+  /** Those whose end is not in the audit log yet. */
+  readonly #open = new Set<Command>();
+  /** Those that another stub may be taking over, and whether it has. */
+  #handed: { commands: Set<Command>; isOver(): Promise<boolean> } | undefined;
+
+  /** Commands that an earlier stub started are observed, too; `inherited` also where they have ended meanwhile. */
+  constructor(inner: CommandService, audit: AuditLog, log: StoreLog, inherited: string[] = []) {
     this.#inner = inner;
     this.#audit = audit;
     this.#log = log;
+    for (const id of inherited) {
+      const command = inner.get(id);
+      if (command !== undefined) void this.#observe(command, idsOf(command), undefined, undefined);
+    }
     void inner.adopted.then(() => {
       for (const command of inner.list()) {
         if (!command.isSettled && !this.#observed.has(command))
@@ -30,6 +39,12 @@ export class ObservedCommands implements CommandService {
 
   admittedBy(admission: Admission): void {
     this.#admission = admission;
+  }
+
+  /** The ends of these commands are another stub's to record, once it has taken over. */
+  handOver(isOver: () => Promise<boolean>): string[] {
+    this.#handed = { commands: new Set(this.#open), isOver };
+    return [...this.#open].map(({ commandID }) => commandID);
   }
 
   start(spec: CommandSpec): Command {
@@ -92,13 +107,18 @@ export class ObservedCommands implements CommandService {
   ): Promise<void> {
     try {
       this.#observed.add(command);
+      this.#open.add(command);
       await command.started;
     } catch (error) {
+      this.#open.delete(command);
       this.#failed(error as RemoteError, ids);
       await this.#giveBack(admitted, tmpdir);
       return;
     }
     const { exit, signal, state } = await command.done;
+    const handed = this.#handed;
+    if (handed?.commands.has(command) && (await handed.isOver())) return;
+    this.#open.delete(command);
     this.#ended({ ...ids, exit, signal, state });
     await command.settled;
     // The helper removes the directory.

@@ -1,5 +1,5 @@
 // The parts of a running stub, put together once. They know nothing of HTTP; the routes know nothing of files and processes.
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Admission } from "./admission.js";
@@ -9,6 +9,7 @@ import type { CommandEvents, CommandService } from "./commands/types.js";
 import { EventBus } from "./events/bus.js";
 import { EventClients } from "./events/clients.js";
 import { Temporaries } from "./files/temporaries.js";
+import { Handover } from "./handover.js";
 import type { HostFacts } from "./host.js";
 import { ObservedCommands } from "./observed-commands.js";
 import { denyWhenAbsent } from "./permission/absence.js";
@@ -28,6 +29,8 @@ import { KeptWorkspace, Workspaces } from "./workspaces.js";
 
 /** For the commands of a deleted workspace: SIGTERM, 2 s, SIGKILL, and some more. */
 const CONFIRMED_WITHIN_MS = 8000;
+/** Of a directory that nobody is known for. */
+const YOUNG_MS = 60_000;
 
 export interface ServicesOptions {
   host: HostFacts;
@@ -50,6 +53,8 @@ export interface ServicesOptions {
   heartbeatMs?: number | undefined;
   /** Milliseconds without any client after which pending asks are denied. */
   askTimeoutMs?: number | undefined;
+  /** Commands of the stub before, whose ends are not in the audit log yet. */
+  inherited?: string[] | undefined;
 }
 
 /** Sockets that are open now; the server counts, others look. */
@@ -58,6 +63,7 @@ export interface Presence {
 }
 
 export interface Services extends AsyncDisposable {
+  handover: Handover;
   host: HostFacts;
   problems: Problems;
   presence: Presence;
@@ -78,21 +84,27 @@ export interface Services extends AsyncDisposable {
   temporaries: Temporaries;
   terminals: Terminals;
   vcs: Vcs;
-  /** Ends what waits (streams, requests with an ask), so that the server can close. Commands and asks go on. */
+  /** Where another stub has asked for it: resolves when no save is under way, with the commands whose ends are not recorded yet. */
+  standStill(): Promise<string[]>;
+  /** Ends event streams and requests that wait for an answer; the asks go on. */
+  endWaiting(): void;
+  /** That, and the clients of terminals, so that the server can close. Commands and asks go on. */
   drain(): void;
 }
 
 /** Reads the state directory (made if missing). Throws what reading and making files throw. */
 export async function createServices(options: ServicesOptions): Promise<Services> {
   const { host, stateDirectory, log, problems } = options;
+  const handover = new Handover();
+  const context = { log, problems, mayChange: () => handover.pass() };
   for (const directory of [stateDirectory, options.approversDirectory, options.tmpDirectory]) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   }
   const kept = {
-    workspaces: await JsonStore.open(join(stateDirectory, "workspaces"), KeptWorkspace, options),
-    sessions: await JsonStore.open(join(stateDirectory, "sessions"), KeptSession, options),
-    approvals: await JsonStore.open(join(stateDirectory, "approvals"), KeptApprovals, options),
-    asks: await JsonStore.open(join(stateDirectory, "asks"), KeptAsk, options),
+    workspaces: await JsonStore.open(join(stateDirectory, "workspaces"), KeptWorkspace, context),
+    sessions: await JsonStore.open(join(stateDirectory, "sessions"), KeptSession, context),
+    approvals: await JsonStore.open(join(stateDirectory, "approvals"), KeptApprovals, context),
+    asks: await JsonStore.open(join(stateDirectory, "asks"), KeptAsk, context),
   };
   problems.watch(() => roomProblems(stateDirectory));
   const audit = new AuditLog(options.auditFile);
@@ -102,7 +114,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
   const asks = new Asks({ bus, store: kept.asks, workspace: (id) => workspaces.find(id), log });
   const gate = new Gate({ approvals, asks, audit, guarded: host });
-  const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit, log);
+  const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit, log, options.inherited);
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
     await asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
@@ -137,13 +149,24 @@ export async function createServices(options: ServicesOptions): Promise<Services
     limitMs: options.askTimeoutMs,
     log,
   });
-  const drain = () => {
+  const endWaiting = () => {
     absence[Symbol.dispose]();
     asks.end();
     eventClients.close();
+  };
+  const drain = () => {
+    endWaiting();
     terminals.drain();
   };
+  // A terminal that nobody is connected to cannot be reached any more: new connections lead to the new stub.
+  handover.holdWhile(() => terminals.connected > 0);
+  const standStill = async () => {
+    while (Object.values(kept).some((store) => store.isBusy)) await pause(5);
+    return commands.handOver(() => handover.isOver());
+  };
   return {
+    handover,
+    standStill,
     host,
     problems,
     presence,
@@ -164,6 +187,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     terminals,
     vcs: new Vcs({ loginEnvironment: (signal) => commands.loginEnvironment(signal) }),
     temporaries,
+    endWaiting,
     drain,
     async [Symbol.asyncDispose]() {
       drain();
@@ -222,10 +246,12 @@ async function endOrphans({ workspaces }: KeptState, commands: CommandService): 
   }
 }
 
-/** Temporary directories of commands that are no more. */
+/** Temporary directories of commands that are no more; a young one may be of a command that an older stub is just starting. */
 async function dropTemporary(directory: string, commands: CommandService): Promise<void> {
   for (const name of await readdir(directory)) {
     const command = commands.get(name);
-    if (command === undefined || command.isSettled) await rm(join(directory, name), { recursive: true, force: true });
+    const path = join(directory, name);
+    const isGone = command === undefined && Date.now() - (await stat(path)).mtimeMs > YOUNG_MS;
+    if (isGone || command?.isSettled) await rm(path, { recursive: true, force: true });
   }
 }

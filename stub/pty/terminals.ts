@@ -51,6 +51,11 @@ export class Terminals {
     return [...this.#all.values()].filter(({ running }) => running).length + this.#starting;
   }
 
+  /** Terminals that run and that somebody sees. */
+  get connected(): number {
+    return [...this.#all.values()].filter(({ running, clients }) => running && clients > 0).length;
+  }
+
   /** Those that run, as OpenCode lists them. */
   list(workspace: Workspace): Pty[] {
     const own = [...this.#all.values()].filter(({ workspaceID, running }) => running && workspaceID === workspace.id);

@@ -20,6 +20,8 @@ export interface StoreLog {
 }
 
 export interface StoreContext {
+  /** Waited for before each change; throws where this stub may not change anything any more. */
+  mayChange?: (() => Promise<void>) | undefined;
   log: StoreLog;
   problems: Pick<Problems, "add">;
 }
@@ -36,6 +38,8 @@ export class JsonStore<T extends TSchema> {
   readonly #aside = new Set<string>();
   /** Writes of one id happen one after the other. */
   readonly #queues = new Map<string, Promise<unknown>>();
+
+  #working = 0;
 
   private constructor(directory: string, schema: T, context: StoreContext) {
     this.#directory = directory;
@@ -112,12 +116,27 @@ export class JsonStore<T extends TSchema> {
     });
   }
 
+  /** True while a change is being written. */
+  get isBusy(): boolean {
+    return this.#working > 0;
+  }
+
   async #serialise(id: string, work: () => Promise<void>): Promise<void> {
     if (this.#newer.has(id)) {
       throw new RemoteError("state_newer", `${this.#path(id)} was written by a newer stub`);
     }
     const before = this.#queues.get(id);
-    const mine = (before ?? Promise.resolve()).then(work, work);
+    const { mayChange } = this.#context;
+    const step = async () => {
+      await mayChange?.();
+      this.#working += 1;
+      try {
+        await work();
+      } finally {
+        this.#working -= 1;
+      }
+    };
+    const mine = (before ?? Promise.resolve()).then(step, step);
     this.#queues.set(id, mine);
     try {
       await mine;
