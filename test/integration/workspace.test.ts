@@ -210,7 +210,7 @@ describe("a workspace tells what opening it needs", () => {
 describe("after kill -9", () => {
   it("workspaces, sessions and approvals are there again; a damaged file is set aside and reported (row 37)", async () => {
     const root = join(await bench.outside("restart"), "root");
-    const first = await startStub({ installRoot: root });
+    const first = await startStub({ installRoot: root, version: "0.1.0" });
     const key = await first.registerApprover();
     const approver = await key.secret();
     const directory = join(first.home, "kept");
@@ -223,7 +223,7 @@ describe("after kill -9", () => {
     const damaged = join(root, "state/workspaces", `${ids[1]}.json`);
     await writeFile(damaged, (await readFile(damaged, "utf8")).slice(0, 40));
 
-    await using second = await startStub({ installRoot: root });
+    await using second = await startStub({ installRoot: root, version: "0.1.0" });
     const list = (await (await second.fetch(BASE)).json()) as { id: string }[];
     expect(list.map(({ id }) => id)).toEqual([ids[0]]);
     expect(await (await second.fetch(`/session/${session.id}`)).json()).toMatchObject({ title: "kept" });
