@@ -19,8 +19,8 @@ export interface StubFlags {
   idleExit: number | undefined;
   /** Seconds without a client after which what is asked is denied; undefined: the default. */
   askTimeout: number | undefined;
-  /** Where a stub runs that is not newer: it hands over to this one and ends. */
-  takeOver: boolean;
+  /** Where this instance runs and is not newer: it hands over to this stub and ends. */
+  takeOver: string | undefined;
   /** Bytes that the logs of one command may hold; undefined: the usual. */
   logCap: number | undefined;
 }
@@ -39,7 +39,7 @@ export const HELP = `opencode-remote-ssh-stub [FLAGS]
   --idle-exit SECONDS  end after so long without connections and commands
   --ask-timeout SECONDS  deny what is asked after so long without a client (600)
   --log-cap BYTES      of the output of one command that are kept (268435456)
-  --take-over          from the stub that runs, unless it is newer
+  --take-over INSTANCE from this instance, where it runs and is not newer
   --probe              try every part, print JSON, exit 0 if all work
   --version            print the version, exit
   --help               this
@@ -74,7 +74,7 @@ export function parseFlags(args: string[], defaults: FlagDefaults): StubFlags {
     auditFile: below(values["audit-file"], INSTALL.audit),
     runDirectory,
     idleExit: parseSeconds("idle-exit", values["idle-exit"]),
-    takeOver: values["take-over"] === true,
+    takeOver: values["take-over"],
     askTimeout: parseSeconds("ask-timeout", values["ask-timeout"]),
     logCap: parseBytes(values["log-cap"]),
   };
@@ -99,7 +99,7 @@ function parse(args: string[]) {
         "idle-exit": text,
         "ask-timeout": text,
         "log-cap": text,
-        "take-over": flag,
+        "take-over": text,
         probe: flag,
         version: flag,
         help: flag,

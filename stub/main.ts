@@ -64,11 +64,12 @@ async function run(
   const token = await loadToken(flags.tokenFile);
   const lockFile = join(flags.runDirectory, "stub.lock");
   let succession: Succession | undefined;
-  const succeed = async (holder: ProcessName) => {
-    succession = await takeOver(holder, { runDirectory: flags.runDirectory, token });
+  const replaced = flags.takeOver;
+  const succeed = async (holder: ProcessName, instanceID: string) => {
+    succession = await takeOver(holder, { instanceID, runDirectory: flags.runDirectory, token });
     return succession !== undefined;
   };
-  let lock = await acquireLock(lockFile, flags.takeOver ? succeed : undefined);
+  let lock = await acquireLock(lockFile, replaced === undefined ? undefined : (holder) => succeed(holder, replaced));
   if (!lock.acquired) return reportRunning(flags, token, lock.holder.pid);
   const log = openLog(flags.logFile);
   const instanceID = randomBytes(16).toString("hex");

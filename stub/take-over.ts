@@ -21,26 +21,27 @@ export interface Succession {
 }
 
 export interface TakeOverOptions {
+  /** The instance that is to be replaced, and no other: of two new stubs the second must not replace the first. */
+  instanceID: string;
   runDirectory: string;
   token: string;
 }
 
 /**
- * Undefined where the stub that runs is newer: it stays. One that does not answer, or is too old to know how to hand over, is
- * ended; its commands go on. Throws `stub_unhealthy` where it does not end.
+ * Undefined where the stub that runs stays: it is another instance by now, or newer. One that does not answer, or is too old to know
+ * how to hand over, is ended; its commands go on. Throws `stub_unhealthy` where it does not end.
  */
 export async function takeOver(holder: ProcessName, options: TakeOverOptions): Promise<Succession | undefined> {
   const running = await readAnnounced(options.runDirectory);
-  if (running?.pid === holder.pid) {
-    if (running.protocol.major > PROTOCOL.major || compareVersions(running.version, PACKAGE_VERSION) > 0)
-      return undefined;
-    const agreed = await ask(running.socket, options.token).catch((error: unknown) => {
-      // It does not know how, or is not there: the lock says more. What it answers otherwise is its word.
-      if (error instanceof RemoteError && error.code !== "not_found") throw error;
-      return undefined;
-    });
-    if (agreed !== undefined) return agreed;
-  }
+  if (running?.pid !== holder.pid || running.instanceID !== options.instanceID) return undefined;
+  if (running.protocol.major > PROTOCOL.major || compareVersions(running.version, PACKAGE_VERSION) > 0)
+    return undefined;
+  const agreed = await ask(running.socket, options.token).catch((error: unknown) => {
+    // It does not know how, or is not there: the lock says more. What it answers otherwise is its word.
+    if (error instanceof RemoteError && error.code !== "not_found") throw error;
+    return undefined;
+  });
+  if (agreed !== undefined) return agreed;
   await end(holder);
   return { commands: [], complete: () => undefined };
 }

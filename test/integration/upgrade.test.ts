@@ -29,8 +29,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function takeOver(version = "0.2.0"): Promise<StubFixture> {
-  const stub = await startStub({ installRoot: root, version, args: ["--take-over"] });
+async function takeOver(version = "0.2.0", from = old.stub): Promise<StubFixture> {
+  const stub = await startStub({ installRoot: root, version, args: ["--take-over", from.instanceID] });
   started.push(stub);
   return stub;
 }
@@ -121,7 +121,7 @@ describe("a newer stub that takes over", () => {
 
   it("leaves a newer one where it is: nothing is ever downgraded", async () => {
     const newer = await takeOver("0.10.0");
-    const older = await takeOver("0.9.0");
+    const older = await takeOver("0.9.0", newer);
     expect(JSON.parse(older.output().stdout)).toMatchObject({ status: "running", instanceID: newer.instanceID });
     expect((await newer.fetch("/session")).status).toBe(200);
   }, 60_000);
