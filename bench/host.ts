@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createRemote, type Remote } from "../plugin/compose.js";
+import { INSTALL } from "../protocol/install.js";
 import { type Sshd, type SshdOptions, startSshd } from "../test/ssh/fixtures/sshd.js";
 import type { OpenSshTarget } from "./openssh.js";
 
@@ -14,6 +15,8 @@ export interface BenchHost {
   sshd: Sshd;
   /** Where the laptop connects to, for ssh too. */
   target: OpenSshTarget;
+  /** Install root of the stub. */
+  root: string;
   /** The directory that commands run in. */
   work: string;
   /** A fresh laptop state each time: nothing is known of the host yet, unless `state` is given again. */
@@ -38,6 +41,7 @@ export interface BenchHostOptions {
 export async function startBenchHost(options: BenchHostOptions = {}): Promise<BenchHost> {
   const sshd = await startSshd({ name: HOST_NAME, extraConfig: "MaxSessions 100", network: options.network });
   const directory = await mkdtemp(join(tmpdir(), "ocr-bench-laptop-"));
+  const root = join(sshd.home, ".opencode-remote-ssh");
   const work = join(sshd.directory, "work");
   await mkdir(work);
   const key = sshd.hostKeys[0]?.split(" ").slice(0, 2).join(" ");
@@ -45,7 +49,7 @@ export async function startBenchHost(options: BenchHostOptions = {}): Promise<Be
   const port = (await options.relay?.(sshd.port)) ?? sshd.port;
   const { host, user, identityFile, knownHostsFile } = sshd;
   const opened: Remote[] = [];
-  const pid = async () => Number((await readFile(join(sshd.home, ".opencode-remote-ssh/run/stub.pid"), "utf8")).trim());
+  const pid = async () => Number((await readFile(join(root, INSTALL.pid), "utf8")).trim());
 
   const remote = async ({ state: known }: { state?: string } = {}) => {
     const state = known ?? (await mkdtemp(join(directory, "state-")));
@@ -66,11 +70,12 @@ export async function startBenchHost(options: BenchHostOptions = {}): Promise<Be
   return {
     sshd,
     target: { host, port, user, identityFile, knownHostsFile },
+    root,
     work,
     remote,
     stubPid: pid,
     dropLogs: async () => {
-      const commands = join(sshd.home, ".opencode-remote-ssh/state/commands");
+      const commands = join(root, "state/commands");
       for (const name of await readdir(commands)) if (name.endsWith(".stdout")) await rm(join(commands, name));
       await promisify(execFile)("sync");
     },

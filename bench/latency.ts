@@ -4,9 +4,7 @@ import type { BenchHost } from "./host.js";
 import { OpenSsh } from "./openssh.js";
 import type { Report } from "./report.js";
 import { interleave, median, percentile } from "./samples.js";
-import { openWorkspace, run, type Work } from "./work.js";
-
-const TRUE: Work = ["sh", "-c", "true"];
+import { openWorkspace, run, TRUE } from "./work.js";
 
 export interface LatencyOptions {
   title: string;

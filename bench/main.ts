@@ -1,13 +1,16 @@
 // npm run bench [SECTION…]: every figure beside its limit, as ratios within this run; exit 1 on a miss. Default: all sections.
 import { bulk } from "./bulk.js";
 import { connect } from "./connect.js";
+import { ended } from "./ended.js";
 import { events } from "./events.js";
 import { startFarHost } from "./far-host.js";
 import { farFiles } from "./files.js";
 import { type BenchHost, startBenchHost } from "./host.js";
 import { idleMemory } from "./idle-memory.js";
 import { latency } from "./latency.js";
+import { many } from "./many.js";
 import { Report } from "./report.js";
+import { yes } from "./yes.js";
 
 type Section = (host: BenchHost, report: Report) => Promise<void>;
 
@@ -26,6 +29,9 @@ const NEAR: Record<string, Section> = {
       limit: 2.5,
     }),
   bulk,
+  many,
+  ended,
+  yes,
   events,
 };
 /** On a host 52 ms away; `name` says over what. */

@@ -3,9 +3,11 @@
 export interface Figure {
   name: string;
   value: number;
-  unit: "x" | "ms" | "MB" | "bytes";
+  unit: "x" | "ms" | "MB" | "bytes" | "/s";
   /** At most this; undefined: printed for information. */
   limit?: number;
+  /** At least this. */
+  least?: number;
   note?: string;
 }
 
@@ -17,12 +19,15 @@ export class Report {
   }
 
   add(figure: Figure): void {
-    const missed = figure.limit !== undefined && figure.value > figure.limit;
+    const limits = [
+      ...(figure.limit === undefined ? [] : [`limit ${figure.limit} ${figure.unit}`]),
+      ...(figure.least === undefined ? [] : [`least ${figure.least} ${figure.unit}`]),
+    ];
+    const missed = figure.value > (figure.limit ?? Infinity) || figure.value < (figure.least ?? -Infinity);
     if (missed) this.#missed.push(figure);
     const value = `${figure.value.toFixed(figure.unit === "bytes" ? 0 : 2)} ${figure.unit}`;
-    const limit = figure.limit === undefined ? "" : `limit ${figure.limit} ${figure.unit}`;
     console.log(
-      `${missed ? "MISS" : figure.limit === undefined ? "    " : "ok  "} ${figure.name.padEnd(58)} ${value.padStart(12)}  ${limit.padEnd(14)} ${figure.note ?? ""}`,
+      `${missed ? "MISS" : limits.length === 0 ? "    " : "ok  "} ${figure.name.padEnd(58)} ${value.padStart(12)}  ${limits.join(" ").padEnd(14)} ${figure.note ?? ""}`,
     );
   }
 

@@ -21,6 +21,9 @@ export interface Caller {
 /** Text for the host's shell (bash where there is one), or a program with its arguments. */
 export type Work = string | [program: string, ...args: string[]];
 
+/** As the floor has it: a shell that does nothing. */
+export const TRUE: Work = ["sh", "-c", "true"];
+
 export async function run(
   caller: Caller,
   work: Work,
