@@ -28,7 +28,9 @@ export interface ViewRequest {
 export async function view(context: FileContext, request: ViewRequest): Promise<FileView> {
   try {
     await using file = await openToRead(context, request.path, `read ${request.path}`);
-    return file.kind === "directory" ? await viewDirectory(file, request) : await viewFile(file, request);
+    return file.kind === "directory"
+      ? await viewDirectory(file, request)
+      : await viewFile(file, request, context.pass.asker.signal);
   } catch (error) {
     const failure = fileError(error, request.path);
     if (failure.code !== "ENOENT") throw failure;
@@ -37,7 +39,11 @@ export async function view(context: FileContext, request: ViewRequest): Promise<
   }
 }
 
-async function viewFile({ handle, real }: OpenedFile, { offset = 1, limit = LINES }: ViewRequest): Promise<FileView> {
+async function viewFile(
+  { handle, real }: OpenedFile,
+  { offset = 1, limit = LINES }: ViewRequest,
+  signal: AbortSignal,
+): Promise<FileView> {
   const { tag, size, content } = await readTag(handle);
   const start = content?.subarray(0, 4096) ?? (await readAt(handle, 0, 4096));
   const mime = mediaType(start);
@@ -47,7 +53,7 @@ async function viewFile({ handle, real }: OpenedFile, { offset = 1, limit = LINE
   }
   if (mime !== undefined || isBinary(real, start)) return { type: "binary", path: real, size };
   const reader = new LineReader(offset, limit);
-  if (content === undefined) await feed(handle, reader);
+  if (content === undefined) await feed(handle, reader, signal);
   else reader.push(content);
   const shown: FileView = { type: "text", path: real, tag, size, lineStart: offset, ...reader.result() };
   const text = content !== undefined && size <= CONTENT_BYTES ? decodeText(content) : undefined;
@@ -62,9 +68,11 @@ async function viewDirectory(file: OpenedFile, { path, offset = 1, limit = LINES
   return { type: "directory", path: file.real, entries: shown, total: names.length, truncated };
 }
 
-async function feed(handle: FileHandle, reader: LineReader): Promise<void> {
+/** A file of many gigabytes takes its time: it is not read on for a client that has gone. */
+async function feed(handle: FileHandle, reader: LineReader, signal: AbortSignal): Promise<void> {
   const buffer = Buffer.allocUnsafe(CHUNK);
   for (let position = 0; ; ) {
+    if (signal.aborted) throw new RemoteError("aborted", "the request has ended");
     const { bytesRead } = await handle.read(buffer, 0, CHUNK, position);
     if (bytesRead === 0) return;
     reader.push(buffer.subarray(0, bytesRead));

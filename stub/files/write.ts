@@ -1,10 +1,11 @@
 // PUT /file/content: the new content beside the old under a temporary name, synced, then renamed over it. Whoever reads sees
 // the old file or the new one; the parent is held, so that no swapped link can lead the write elsewhere.
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
+import { lstat, open, rename, unlink } from "node:fs/promises";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import type { FileWritten } from "../../protocol/file.js";
 import { type FileContext, findSpot, refuseOurs } from "./access.js";
+import { adopt } from "./ownership.js";
 import { pinParent } from "./parents.js";
 import { fileError, inside, type Pin } from "./pin.js";
 import { HASHED_BYTES, readTag, tagOfContent, tagOfStat } from "./tag.js";
@@ -77,15 +78,6 @@ async function statFile(target: string, asked: string): Promise<Stats | undefine
   return found;
 }
 
-/** Mode of the file that is replaced (its owner and group too, where we may), else what the user's umask leaves. */
-async function adopt(file: FileHandle, old: Stats | undefined, umask: number): Promise<void> {
-  if (old !== undefined) {
-    const mine = await file.stat();
-    if (mine.uid !== old.uid || mine.gid !== old.gid) await file.chown(old.uid, old.gid).catch(ignoreRefusal);
-  }
-  await file.chmod(old === undefined ? 0o666 & ~umask : old.mode & 0o7777);
-}
-
 /** Throws `conflict` with the tag that is there now in `details`. */
 export async function compare(target: string, ifMatch: string, asked: string): Promise<void> {
   const tag = await currentTag(target);
@@ -107,8 +99,4 @@ async function currentTag(target: string): Promise<string> {
 
 function ignoreMissing(error: unknown): undefined {
   if (codeOf(error) !== "ENOENT") throw error;
-}
-
-function ignoreRefusal(error: unknown): void {
-  if (codeOf(error) !== "EPERM") throw error;
 }
