@@ -228,4 +228,28 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
     spawner.socket.destroy();
     await spawner.exited;
   });
+
+  it("counts a time limit on a clock that nobody can set; on the other one it would end commands at once", async () => {
+    const ended = async (jumping: string) => {
+      const helper = join(folder, `helper-${jumping}`);
+      const names = (await readdir(SOURCES)).filter((name) => name.endsWith(".c"));
+      const flags = ["-std=gnu11", "-static", `-DJUMPING=${jumping}`, "-include", "test/jumping_clock.h"];
+      execFileSync(compiler ?? "", [...flags, "-o", helper, ...names], { cwd: SOURCES });
+      const spawner = await rawSpawner({ helper });
+      spawner.read();
+      spawner.start(1, join(folder, `${jumping}1`), "sleep 0.3; exit 7", { timeoutMs: 60_000 });
+      spawner.start(2, join(folder, `${jumping}2`), "sleep 600", { timeoutMs: 100 });
+      await eventually("both", () => spawner.frames.filter((f) => f.type === FrameType.settled).length === 2);
+      spawner.socket.destroy();
+      await spawner.exited;
+      const ends = [1, 2].map((id) => spawner.frames.find((f) => f.id === id && f.type === FrameType.end));
+      return ends.map((frame) => {
+        const { status, flags: said } = JSON.parse(Buffer.from(frame?.payload ?? []).toString());
+        return { status, flags: said };
+      });
+    };
+    const limited = { status: 15, flags: 1 };
+    expect(await ended("CLOCK_REALTIME")).toEqual([{ status: 7 << 8, flags: 0 }, limited]);
+    expect(await ended("CLOCK_MONOTONIC")).toEqual([limited, limited]); // what a limit on the time of day would do
+  });
 });
