@@ -11,18 +11,22 @@ import { configuredHosts, parseConfig } from "./config/parse-config.js";
 import { type ResolveOptions, resolveHost, sshConfigAliases } from "./config/resolve-host.js";
 import type { PluginConfig } from "./config/schema.js";
 import { type ApproverKey, loadApprover } from "./laptop/approver-key.js";
-import { HostsFile } from "./laptop/hosts-file.js";
+import { HostsFile, type KnownHost } from "./laptop/hosts-file.js";
 import { type StatePaths, statePaths } from "./laptop/state-directory.js";
 import type { OutputChunk, RunnerProvider } from "./runner/runner.js";
 import { createSshRunner } from "./runner/ssh/provider.js";
 import { openTransport } from "./ssh/ssh2/open.js";
-import type { ResolvedHost } from "./ssh/transport.js";
+import type { ResolvedHost, Transport } from "./ssh/transport.js";
 import { StubClient } from "./stub-client/client.js";
 import { resumeCommand } from "./stub-client/command-stream.js";
+import { type HostStatus, readHostStatus } from "./stub-client/host-status.js";
 import { untilSettled } from "./stub-client/settled.js";
 import { type LocalPort, openLocalPort } from "./tunnel/local-port.js";
+import { findRunning } from "./tunnel/running-link.js";
 import { SshLink } from "./tunnel/ssh-link.js";
 import { type StopOptions, stopStub } from "./tunnel/stop-stub.js";
+
+export type { HostStatus };
 
 export interface RemoteOptions {
   /** The options of the plugin's entry in opencode.json, as written; undefined: none. Wrong ones throw `config_invalid`. */
@@ -83,6 +87,10 @@ export interface Remote {
   /** The directory last worked in on this host, as the user named it. */
   lastDirectory(name: string): Promise<string | undefined>;
   rememberDirectory(name: string, directory: string): Promise<void>;
+  /** What runs on a host; undefined where no stub does. Changes nothing there. */
+  status(name: string, signal?: AbortSignal): Promise<HostStatus | undefined>;
+  /** What was remembered of the hosts that were used. */
+  known(): Promise<Record<string, KnownHost>>;
   /** Ends the stub of a host; see `stopStub`. */
   stop(name: string, options: StopOptions): Promise<number | null>;
   /** Ends the connections; commands on the hosts go on. Idempotent. */
@@ -189,18 +197,51 @@ class ComposedRemote implements Remote {
     await this.#hostsFile.update(host.name, (known) => ({ ...known, lastDirectory: directory }));
   }
 
-  async stop(name: string, options: StopOptions): Promise<number | null> {
-    const { connectTimeoutMs, keepaliveMs, healthTimeoutMs } = this.#config().tunnel;
-    const { askPassphrase, bundleDirectory } = this.#options;
-    const host = await this.resolve(name);
-    const transport = await openTransport(host, {
-      signal: options.signal,
-      connectTimeoutMs,
-      keepaliveMs,
-      askPassphrase,
+  async known(): Promise<Record<string, KnownHost>> {
+    return await this.#hostsFile.all();
+  }
+
+  async status(name: string, signal?: AbortSignal): Promise<HostStatus | undefined> {
+    return await this.#onTransport(name, signal, async (transport, host) => {
+      const link = await findRunning({
+        host: host.name,
+        transport,
+        installRoot: host.installRoot,
+        stub: bundledStub(this.#options.bundleDirectory),
+        timeoutMs: this.#config().tunnel.healthTimeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      if (link === undefined) return undefined;
+      const client = new StubClient(link, await this.#approver());
+      try {
+        return await readHostStatus(client, signal);
+      } finally {
+        await client.close();
+        await link.close();
+      }
     });
+  }
+
+  async stop(name: string, options: StopOptions): Promise<number | null> {
+    const { healthTimeoutMs } = this.#config().tunnel;
+    const stub = bundledStub(this.#options.bundleDirectory);
+    return await this.#onTransport(name, options.signal, (transport, host) =>
+      stopStub(transport, host.installRoot, stub, healthTimeoutMs, options),
+    );
+  }
+
+  /** A connection for one look, beside the link. */
+  async #onTransport<T>(
+    name: string,
+    signal: AbortSignal | undefined,
+    work: (transport: Transport, host: ResolvedHost) => Promise<T>,
+  ): Promise<T> {
+    const { connectTimeoutMs, keepaliveMs } = this.#config().tunnel;
+    const { askPassphrase } = this.#options;
+    const host = await this.resolve(name);
+    const transport = await openTransport(host, { signal, connectTimeoutMs, keepaliveMs, askPassphrase });
     try {
-      return await stopStub(transport, host.installRoot, bundledStub(bundleDirectory), healthTimeoutMs, options);
+      return await work(transport, host);
     } finally {
       await transport.close();
     }

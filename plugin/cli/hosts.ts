@@ -2,6 +2,7 @@
 import { usage } from "./arguments.js";
 import type { Command } from "./context.js";
 import { printable } from "./printable.js";
+import { table } from "./table.js";
 
 export const hosts: Command = async ({ invocation, globals, remote, write }) => {
   if (invocation.words.length > 0) throw usage("hosts takes no words");
@@ -20,14 +21,6 @@ export const hosts: Command = async ({ invocation, globals, remote, write }) => 
     labels.map(printable).join(","),
     source === "config" ? "plugin configuration" : "ssh_config",
   ]);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .filter((cell) => cell !== "")
-      .join("  ")
-      .trimEnd(),
-  );
-  await write("stdout", `${lines.join("\n")}\n`);
+  await write("stdout", `${table(rows).join("\n")}\n`);
   return 0;
 };

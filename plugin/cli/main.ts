@@ -19,11 +19,21 @@ import { open } from "./open.js";
 import { outputError, ReaderLeft } from "./output.js";
 import { Progress } from "./progress.js";
 import { setup } from "./setup.js";
+import { status } from "./status.js";
 import { stop } from "./stop.js";
 import { openTerminal } from "./terminal.js";
 import { type CommandName, helpText } from "./usage.js";
 
-const RUN: Record<CommandName, Command> = { open, connect, exec, hosts, setup, stop, "anchor-shell": anchorShell };
+const RUN: Record<CommandName, Command> = {
+  open,
+  connect,
+  exec,
+  hosts,
+  setup,
+  status,
+  stop,
+  "anchor-shell": anchorShell,
+};
 
 const write = (name: "stdout" | "stderr", data: Uint8Array | string) =>
   new Promise<void>((resolve, reject) => {

@@ -12,7 +12,7 @@ interface CommandUsage {
   help: string;
 }
 
-export type CommandName = "open" | "connect" | "exec" | "hosts" | "setup" | "stop" | "anchor-shell";
+export type CommandName = "open" | "connect" | "exec" | "hosts" | "setup" | "status" | "stop" | "anchor-shell";
 
 const PROGRAM = "opencode-remote-ssh";
 
@@ -65,6 +65,16 @@ The first Ctrl-C ends the command on the host and waits for it, the second leave
     options: [],
     rest: false,
     help: "Sends the stub where it is missing or older, starts it, registers this installation's approver.",
+  },
+  status: {
+    line: "status [HOST]",
+    summary: "what runs where",
+    options: [],
+    rest: false,
+    help: `Without HOST: the hosts that were used or are configured, and commands that were left behind there. Opens no connection.
+With HOST: the stub there, how far away it is, its workspaces, the commands that run and the last ones that ended.
+It looks only: nothing is installed, started or replaced. Commands with a * were started by an OpenCode of this laptop
+that did not receive their end.`,
   },
   stop: {
     line: "stop HOST [--force]",

@@ -2,7 +2,7 @@
 // Adds the token and the approver's secret, mends what can be mended (a stale token, an expired secret, a broken stream), once each.
 import { type Static, type TSchema, Type } from "typebox";
 
-import { CommandRecord } from "../../protocol/command.js";
+import { type CommandListQuery, CommandRecord } from "../../protocol/command.js";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { Health } from "../../protocol/health.js";
 import type { PermissionReply } from "../../protocol/permission.js";
@@ -111,6 +111,13 @@ export class StubClient {
   async reply(permissionID: string, reply: PermissionReply, signal?: AbortSignal): Promise<void> {
     const path = `/permission/${permissionID}/reply`;
     await this.send({ method: "POST", path, body: reply, approver: true, replayable: true, signal });
+  }
+
+  /** Newest first, of all workspaces that this installation may see. */
+  commands(filter: CommandListQuery, signal?: AbortSignal): Promise<CommandRecord[]> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter)) search.set(name, String(value));
+    return this.json(Type.Array(CommandRecord), { method: "GET", path: `/command?${search}`, signal });
   }
 
   command(commandID: string, signal?: AbortSignal): Promise<CommandRecord> {
