@@ -6,7 +6,6 @@ import type { StubFile } from "./manifest.js";
 import type { ProbeFacts } from "./parse.js";
 import { probe } from "./probe.js";
 import { start } from "./start.js";
-import { stop } from "./stop.js";
 import { upload } from "./upload.js";
 
 export interface BootstrapOptions {
@@ -16,8 +15,6 @@ export interface BootstrapOptions {
   signal?: AbortSignal | undefined;
   /** One line for people, each time something happens. */
   onProgress?: (text: string) => void;
-  /** Commands that run under this older stub; it is replaced only when there are none. Where it throws, it is kept. */
-  runningCommands?: (identity: StubIdentity) => Promise<number>;
 }
 
 export interface Bootstrapped {
@@ -26,10 +23,6 @@ export interface Bootstrapped {
   root: string;
   uploaded: boolean;
   started: boolean;
-  /** True where the file on the host is ours and what runs is not older: nothing is left to do at the next connect. */
-  current: boolean;
-  /** For people: an older stub goes on because commands run under it. */
-  notice?: string;
 }
 
 /** Throws what probe, upload and start throw, and `protocol_mismatch` where the host's stub is newer and incompatible. */
@@ -66,24 +59,19 @@ async function attempt(
   const outdated = verdict === "older" || facts.binary.verdict === "rebuilt";
   // A newer stub, running or on the disk, stays what it is: nothing is ever downgraded.
   if (identity !== null && (verdict === "newer" || facts.binary.verdict === "incompatible")) {
-    return { identity, root: facts.root, uploaded, started: false, current: true };
+    return { identity, root: facts.root, uploaded, started: false };
   }
   if (!uploaded && !usable) throw new RemoteError("stub_missing", `no usable stub is installed in ${facts.root}`);
   if (identity !== null && !outdated) {
-    return { identity, root: facts.root, uploaded, started: false, current: true };
+    return { identity, root: facts.root, uploaded, started: false };
   }
-  if (identity !== null) {
-    const busy = await commandsUnder(identity, options);
-    if (busy > 0) {
-      const notice = `stub ${identity.version} goes on: ${busy} command(s) run under it; ${options.stub.version} starts when they have ended`;
-      options.onProgress?.(notice);
-      return { identity, root: facts.root, uploaded, started: false, current: false, notice };
-    }
-    options.onProgress?.(`ending stub ${identity.version}, which is idle`);
-    await stop(transport, options);
+  if (identity === null) {
+    options.onProgress?.("starting the stub");
+    return { ...(await start(transport, options)), uploaded };
   }
-  options.onProgress?.("starting the stub");
-  return { ...(await start(transport, options)), uploaded, current: true };
+  // Whatever runs under it: commands belong to their helpers, and whoever follows them goes on at the new one.
+  options.onProgress?.(`stub ${options.stub.version} takes over from ${identity.version}`);
+  return { ...(await start(transport, { ...options, replaces: identity.instanceID })), uploaded };
 }
 
 async function install(transport: Transport, options: BootstrapOptions): Promise<void> {
@@ -97,17 +85,6 @@ async function install(transport: Transport, options: BootstrapOptions): Promise
       options.onProgress?.(`uploading the stub ${megabytes(sent)}/${megabytes(size)} MB`);
     },
   });
-}
-
-async function commandsUnder(identity: StubIdentity, options: BootstrapOptions): Promise<number> {
-  if (options.runningCommands === undefined) return 1;
-  try {
-    return await options.runningCommands(identity);
-  } catch (error) {
-    // Whoever cannot be asked may well be working.
-    if (error instanceof Error) return 1;
-    throw error;
-  }
 }
 
 function megabytes(bytes: number): string {

@@ -10,6 +10,8 @@ export interface StartOptions {
   installRoot: string;
   /** How long a started stub may take to listen. */
   waitSeconds?: number;
+  /** Where this instance runs, the installed file takes over from it. */
+  replaces?: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -30,7 +32,10 @@ const UNPACK_MS = 180_000;
  */
 export async function start(transport: Transport, options: StartOptions): Promise<Started> {
   const waitSeconds = options.waitSeconds ?? 20;
-  const script = hostScript("start", options.installRoot, { wait_seconds: waitSeconds });
+  const script = hostScript("start", options.installRoot, {
+    wait_seconds: waitSeconds,
+    replaces: options.replaces ?? "",
+  });
   try {
     const frames = await converse(transport, script, {
       signal: options.signal,

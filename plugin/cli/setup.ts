@@ -13,10 +13,10 @@ export const setup: Command = async ({ invocation, globals, remote, write, progr
   await client.approver.secret(interrupt.signal);
   const health = await client.health(interrupt.signal);
   progress.clear();
-  const { uploaded = false, started = false, root, timings, notice } = link.report ?? {};
+  const { uploaded = false, started = false, root, timings } = link.report ?? {};
   const { hostname, platform, arch, version, stub, enforcement } = health;
   if (globals.json) {
-    const facts = { host: link.host, hostname, platform, arch, root, uploaded, started, notice, enforcement, timings };
+    const facts = { host: link.host, hostname, platform, arch, root, uploaded, started, enforcement, timings };
     await write(
       "stdout",
       `${JSON.stringify({ ...facts, stub: { version, pid: stub.pid, instanceID: stub.instanceID } })}\n`,
@@ -28,7 +28,6 @@ export const setup: Command = async ({ invocation, globals, remote, write, progr
     `${printable(link.host)} (${printable(hostname)}, ${printable(platform)} ${printable(arch)}): the stub ${did}`,
     `  version ${printable(version)}, pid ${stub.pid}, in ${printable(root ?? "")}`,
     `  enforcement ${printable(enforcement.level)}${enforcement.gaps.length > 0 ? `, not held: ${printable(enforcement.gaps.join(", "))}` : ""}`,
-    ...(notice === undefined ? [] : [`  ${printable(notice)}`]),
   ];
   if (identity.instanceID !== stub.instanceID) lines.push("  it was started anew meanwhile");
   await write("stdout", `${lines.join("\n")}\n`);

@@ -6,7 +6,7 @@ import { type Bootstrapped, bootstrap } from "../bootstrap/bootstrap.js";
 import type { StubFile } from "../bootstrap/manifest.js";
 import type { Transport } from "../ssh/transport.js";
 import { withTimeout } from "../waiting/abort.js";
-import { checkHealth, countCommands } from "./health-check.js";
+import { checkHealth } from "./health-check.js";
 import type { Remembered } from "./memory.js";
 import { findWay, WAYS, type Way, type WayTarget } from "./way.js";
 
@@ -46,12 +46,6 @@ export async function reachCold(options: ReachOptions): Promise<Reached & { boot
     stub: options.stub,
     signal: options.signal,
     onProgress: options.onProgress,
-    runningCommands: async (identity) => {
-      const root = options.installRoot;
-      using deadline = withTimeout(options.signal, options.healthTimeoutMs, "the running stub does not answer");
-      const { stream } = await findWay(options.transport, WAYS, { identity, root }, deadline.signal);
-      return await countCommands(stream, identity, deadline.signal);
-    },
   });
   const reached = await greet(options, WAYS, bootstrapped);
   return { ...reached, bootstrapped };

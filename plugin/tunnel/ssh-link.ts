@@ -44,7 +44,6 @@ export interface ConnectReport {
   root: string;
   uploaded: boolean;
   started: boolean;
-  notice: string | undefined;
   timings: ConnectTimings;
 }
 
@@ -220,20 +219,20 @@ export class SshLink implements StubLink {
     };
     const warm = known === undefined ? undefined : await reachWarm(reach, known);
     if (warm !== undefined) {
-      this.#settle(warm, stub, { warm: true, uploaded: false, started: false, notice: undefined, began, connected });
+      this.#settle(warm, stub, { warm: true, uploaded: false, started: false, began, connected });
       return;
     }
     if (this.#transport !== transport) throw new RemoteError("connection_lost", `lost the connection to ${this.host}`);
     this.#move({ type: "stubMissing" });
     const cold = await reachCold(reach);
-    const { uploaded, started, notice, current } = cold.bootstrapped;
-    this.#settle(cold, current ? stub : undefined, { warm: false, uploaded, started, notice, began, connected });
+    const { uploaded, started } = cold.bootstrapped;
+    this.#settle(cold, stub, { warm: false, uploaded, started, began, connected });
   }
 
   #settle(
     reached: Reached,
-    /** What to remember it under; undefined: look again at the next connect. */
-    stub: StubFile | undefined,
+    /** What to remember it under. */
+    stub: StubFile,
     how: Omit<ConnectReport, "way" | "root" | "timings"> & { began: number; connected: number },
   ): void {
     const { identity, root, way, stream } = reached;
@@ -244,7 +243,7 @@ export class SshLink implements StubLink {
     this.#target = { identity, root, way };
     this.#report = { ...what, way, root, timings };
     this.#spare = stream === undefined ? undefined : { stream, since: Date.now() };
-    this.#memory.remember(this.#target, stub?.sha256 ?? "", isNew, this.#note);
+    this.#memory.remember(this.#target, stub.sha256, isNew, this.#note);
   }
 
   async #connect(): Promise<Transport> {

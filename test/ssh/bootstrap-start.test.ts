@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type BootstrapOptions, bootstrap } from "../../plugin/bootstrap/bootstrap.js";
+import { bootstrap } from "../../plugin/bootstrap/bootstrap.js";
 import { bundledStub } from "../../plugin/bootstrap/manifest.js";
 import { registerApprover } from "../../plugin/bootstrap/register-approver.js";
 import { start } from "../../plugin/bootstrap/start.js";
@@ -151,11 +151,11 @@ describe.skipIf(!hasSshd)(`stopping (${sshdReason})`, () => {
 
 describe.skipIf(!hasSshd)(`versions: never downgraded (${sshdReason})`, () => {
   /** What the second plugin does on a host where the first one's stub runs. */
-  async function meet(first: StandInOptions, second: StandInOptions, options: Partial<BootstrapOptions> = {}) {
+  async function meet(first: StandInOptions, second: StandInOptions) {
     await using host = await startStubHost();
     const transport = await host.connect();
     const before = await bootstrap(transport, { installRoot, stub: standInStub(first) });
-    const after = await bootstrap(transport, { installRoot, stub: standInStub(second), ...options });
+    const after = await bootstrap(transport, { installRoot, stub: standInStub(second) });
     const onDisk = await readFile(host.binary, "utf8");
     const version = /"version":"([^"]*)"/.exec(onDisk)?.[1];
     return { before, after, version, wasKept: startTimeOf(before.identity.pid) !== undefined };
@@ -163,7 +163,7 @@ describe.skipIf(!hasSshd)(`versions: never downgraded (${sshdReason})`, () => {
 
   it("an older plugin uses the newer stub of the same protocol, and keeps its file", async () => {
     const { before, after, version } = await meet({ version: "0.10.0", protocol: "1.4" }, { version: "0.9.2" });
-    expect(after).toMatchObject({ uploaded: false, started: false, current: true, identity: before.identity });
+    expect(after).toMatchObject({ uploaded: false, started: false, identity: before.identity });
     expect(version).toBe("0.10.0");
   });
 
@@ -173,39 +173,26 @@ describe.skipIf(!hasSshd)(`versions: never downgraded (${sshdReason})`, () => {
     });
   });
 
-  it("a newer plugin replaces an idle stub", async () => {
-    const { before, after, version, wasKept } = await meet(
-      { version: "0.9.0" },
-      { version: "0.10.0" },
-      { runningCommands: async () => 0 },
-    );
-    expect(after).toMatchObject({ uploaded: true, started: true, current: true, identity: { version: "0.10.0" } });
+  it("a newer plugin's stub takes over from the one that runs, always", async () => {
+    const { before, after, version, wasKept } = await meet({ version: "0.9.0" }, { version: "0.10.0", running: 2 });
+    expect(after).toMatchObject({ uploaded: true, started: true, identity: { version: "0.10.0" } });
     expect(after.identity.instanceID).not.toBe(before.identity.instanceID);
     expect([version, wasKept]).toEqual(["0.10.0", false]);
   });
 
-  it("a newer plugin replaces the file but not a stub under which commands run, and says so", async () => {
-    const said: string[] = [];
-    const { before, after, version, wasKept } = await meet(
-      { version: "0.9.0" },
-      { version: "0.10.0" },
-      { runningCommands: async () => 2, onProgress: (text) => said.push(text) },
-    );
-    expect(after).toMatchObject({ uploaded: true, started: false, current: false, identity: before.identity });
-    expect(said.join("\n")).toMatch(/0\.9\.0 goes on: 2 command/);
-    expect([version, wasKept]).toEqual(["0.10.0", true]);
-  });
-
-  it("keeps a stub that cannot be asked whether commands run", async () => {
-    const runningCommands = async () => {
-      throw new Error("no answer");
-    };
-    const { wasKept } = await meet({ version: "0.9.0" }, { version: "0.10.0" }, { runningCommands });
-    expect(wasKept).toBe(true);
+  it("several newer plugins at once become one newer stub", async () => {
+    await using host = await startStubHost();
+    const transports = await Promise.all(Array.from({ length: 3 }, () => host.connect()));
+    const [first] = transports as [(typeof transports)[0]];
+    await bootstrap(first, { installRoot, stub: standInStub({ version: "0.9.0" }) });
+    const newer = standInStub({ version: "0.10.0" });
+    const all = await Promise.all(transports.map((transport) => bootstrap(transport, { installRoot, stub: newer })));
+    expect(new Set(all.map(({ identity }) => identity.instanceID)).size).toBe(1);
+    expect(all.filter(({ started }) => started)).toHaveLength(1);
   });
 
   it("sends a file that was rebuilt under the same version", async () => {
-    const { after } = await meet({ padding: 1 }, { padding: 2 }, { runningCommands: async () => 0 });
+    const { after } = await meet({ padding: 1 }, { padding: 2 });
     expect(after).toMatchObject({ uploaded: true, started: true });
   });
 });

@@ -1,4 +1,5 @@
-# From the installed file to a running stub, once, whoever else tries at the same time. Variables: wait_seconds.
+# From the installed file to a running stub, once, whoever else tries at the same time. Variables: wait_seconds, replaces (the
+# instance that it takes over from where it runs, or empty).
 
 lock=
 
@@ -33,10 +34,14 @@ fail_start() { # CODE MESSAGE
   fail "$1" "$2"
 }
 
-launch() {
+is_replaced() { # the stub that runs is the one that makes room
+  [ -n "$replaces" ] && [ "$(json_string instanceID "$root/run/stub.json")" = "$replaces" ]
+}
+
+launch() { # FLAGS…
   output=$root/run/.launch-$nonce
   # The user's own umask: it is the one that commands shall have.
-  (umask "$login_umask" && cd / && exec "$binary" --daemonize --install-root "$root") </dev/null >"$output" 2>&1
+  (umask "$login_umask" && cd / && exec "$binary" --daemonize --install-root "$root" "$@") </dev/null >"$output" 2>&1
   launched=$?
   said=$(sed -n '1{s/^error [A-Za-z_]*: //;p;}' "$output" 2>/dev/null)
   said=${said:-the launcher ended with status $launched}
@@ -53,7 +58,7 @@ launch() {
     *) fail_start start_failed "$said" ;;
   esac
   tries=0
-  until stub_lives && [ -s "$root/run/stub.token" ]; do
+  until stub_lives && ! is_replaced && [ -s "$root/run/stub.token" ]; do
     tries=$((tries + 1))
     [ "$tries" -lt $((wait_seconds * 10)) ] || fail_start start_failed "the stub was started and did not come up within $wait_seconds s"
     tick
@@ -67,7 +72,10 @@ main() {
   trap clean EXIT
   trap 'exit 1' HUP INT TERM PIPE
   take_lock
-  if stub_lives; then
+  if stub_lives && is_replaced; then
+    launch --take-over "$replaces"
+    say started yes
+  elif stub_lives; then
     say started no
   else
     launch
