@@ -2,7 +2,6 @@
 import { mkdirSync } from "node:fs";
 import type { CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
-import type { Frame } from "../../protocol/frames.js";
 import { CommandArchive } from "./archive.js";
 import { type CommandOwner, RunningCommand } from "./command.js";
 import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "./environment.js";
@@ -11,7 +10,8 @@ import { type RunMeta, readRunFile } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { HostEnvironment } from "./host-environment.js";
 import { type Listed, type ListQuery, pageOf } from "./listing.js";
-import { Spawner } from "./spawner.js";
+import { Spawners } from "./spawners.js";
+import { checkSpec, metaOf, requestOf } from "./spec.js";
 import type {
   Command,
   CommandEvents,
@@ -53,39 +53,22 @@ export interface CommandServiceOptions {
   sweepMs?: number | undefined;
 }
 
-/** Started by a spawner, not settled yet. */
-interface Started {
-  command: RunningCommand;
-  spawner: Spawner;
-}
-
 const GRACE_MS = 2000;
 const LOG_CAP = 256 * 1024 * 1024;
 const KEEP = 200;
-/** After the spawner's death: its helpers' reports still come, those that were never forked send none. */
-const ORPHAN_MS = 1000;
-/** A spawner that died sooner than this after its start is not started again at once, and each time later. */
-const SPAWNER_MIN_LIFE_MS = 1000;
-const SPAWNER_DELAY_MAX_MS = 30_000;
-
 export class HostCommandService implements CommandService, CommandOwner {
   /** Resolves when `list` holds what an earlier stub left running; `get` finds each of them before, too. */
   readonly adopted: Promise<void>;
   readonly #options: CommandServiceOptions;
   readonly boot = bootID();
   readonly #commands = new Map<string, RunningCommand>();
-  /** By the number that frames carry. */
-  readonly #started = new Map<number, Started>();
-  readonly #numbers = new Map<RunningCommand, number>();
   /** Ended ones, oldest first. */
   readonly #settled = new Set<RunningCommand>();
   readonly #login: Promise<LoginEnvironment>;
   readonly #closing = new AbortController();
   #environment: HostEnvironment | undefined;
-  #spawner: Spawner;
-  #nextNumber = 1;
-  #quickDeaths = 0;
   readonly #archive: CommandArchive;
+  readonly #spawners: Spawners;
   #closed = false;
 
   constructor(options: CommandServiceOptions) {
@@ -98,7 +81,7 @@ export class HostCommandService implements CommandService, CommandOwner {
       retention: options.retention,
       sweepMs: options.sweepMs,
     });
-    this.#spawner = this.#startSpawner();
+    this.#spawners = new Spawners(options);
     this.#login = readLoginEnvironment({ ...options.login, helper: options.helper }, this.#closing.signal);
     this.#login.then((login) => {
       this.#environment = new HostEnvironment(login);
@@ -121,18 +104,7 @@ export class HostCommandService implements CommandService, CommandOwner {
       throw new RemoteError("command_conflict", `${spec.commandID} is another command`);
     }
     if (this.#closed) throw new RemoteError("unavailable", "the stub is ending");
-    const meta: RunMeta = {
-      commandID: spec.commandID,
-      sessionID: spec.sessionID,
-      workspaceID: spec.workspaceID,
-      title: spec.title,
-      cwd: spec.cwd,
-      created: Date.now(),
-      enforcement: spec.enforcement,
-      fingerprint,
-      boot: this.boot,
-      ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
-    };
+    const meta = metaOf(spec, fingerprint, this.boot);
     const command = new RunningCommand(this, this.#archive.base(spec.commandID), meta);
     this.#commands.set(spec.commandID, command);
     if (this.#environment !== undefined) this.#submit(command, spec, meta, this.#environment);
@@ -182,7 +154,7 @@ export class HostCommandService implements CommandService, CommandOwner {
     this.#closed = true;
     this.#closing.abort();
     for (const command of this.#commands.values()) command.release();
-    await Promise.all([this.#spawner.close(), this.#archive.close()]);
+    await Promise.all([this.#spawners.close(), this.#archive.close()]);
   }
 
   // ---- for its commands ------------------------------------------------------------------------------------------
@@ -196,24 +168,20 @@ export class HostCommandService implements CommandService, CommandOwner {
   }
 
   cancel(command: RunningCommand, reason: "abort" | "timeout"): boolean {
-    const number = this.#numbers.get(command);
-    const started = number === undefined ? undefined : this.#started.get(number);
-    if (number === undefined || started === undefined || !started.spawner.alive) return false;
-    started.spawner.cancel(number, reason);
-    return true;
+    return this.#spawners.cancel(command, reason);
   }
 
   takenOver(command: RunningCommand): void {
-    this.#forgetNumber(command);
+    this.#spawners.forget(command);
   }
 
   failed(command: RunningCommand): void {
-    this.#forgetNumber(command);
+    this.#spawners.forget(command);
     if (this.#commands.get(command.commandID) === command) this.#commands.delete(command.commandID);
   }
 
   settled(command: RunningCommand): void {
-    this.#forgetNumber(command);
+    this.#spawners.forget(command);
     if (command.hasRecord) this.#archive.add(command.record());
     this.#settled.add(command);
     const keep = this.#options.keep ?? KEEP;
@@ -224,86 +192,22 @@ export class HostCommandService implements CommandService, CommandOwner {
     }
   }
 
-  // ---- the spawner -----------------------------------------------------------------------------------------------
-
   #submit(command: RunningCommand, spec: CommandSpec, meta: RunMeta, host: HostEnvironment): void {
-    const number = this.#nextNumber++;
-    const text = spec.command ?? "";
-    const asShell = [host.shell, "-c", text];
-    const direct = spec.argv === undefined ? host.direct(text, spec.env ?? {}) : undefined;
+    const request = requestOf(spec, host, {
+      base: this.#archive.base(spec.commandID),
+      meta: JSON.stringify(meta),
+      graceMs: this.#options.graceMs ?? GRACE_MS,
+      logCap: this.#archive.capOf(this.#options.logCap ?? LOG_CAP),
+    });
     try {
-      this.#spawner.start(number, {
-        graceMs: this.#options.graceMs ?? GRACE_MS,
-        stdin: spec.stdin === "pipe",
-        timeoutMs: spec.timeoutMs ?? 0,
-        logCap: this.#archive.capOf(this.#options.logCap ?? LOG_CAP),
-        umask: host.umask,
-        base: this.#archive.base(spec.commandID),
-        cwd: spec.cwd,
-        tmpdir: spec.tmpdir ?? "",
-        argv: spec.argv ?? direct ?? asShell,
-        alternative: direct === undefined ? undefined : asShell,
-        environment: host.block(spec.cwd, spec.env ?? {}),
-        meta: JSON.stringify(meta),
-      });
+      this.#spawners.start(command, request);
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error;
       command.fail(error);
       return;
     }
     command.submitted();
-    this.#started.set(number, { command, spawner: this.#spawner });
-    this.#numbers.set(command, number);
     if (spec.timeoutMs !== undefined) command.limit(spec.timeoutMs);
-  }
-
-  #startSpawner(): Spawner {
-    const born = Date.now();
-    const spawner: Spawner = new Spawner(this.#options.helper, {
-      frame: (frame) => this.#report(frame),
-      exit: (reason) => {
-        if (this.#closed) return;
-        this.#options.log.error({ reason }, "the spawner ended; commands go on, a new one is started");
-        const quick = Date.now() - born < SPAWNER_MIN_LIFE_MS;
-        this.#quickDeaths = quick ? this.#quickDeaths + 1 : 0;
-        const delay = quick ? Math.min(SPAWNER_MIN_LIFE_MS * 2 ** this.#quickDeaths, SPAWNER_DELAY_MAX_MS) : 0;
-        setTimeout(() => {
-          if (!this.#closed) this.#spawner = this.#startSpawner();
-        }, delay).unref();
-        setTimeout(() => this.#lookAgain(spawner, (command) => command.isQueued), ORPHAN_MS).unref();
-      },
-      silent: (reason) => {
-        if (this.#closed) return;
-        this.#options.log.warn({ reason }, "no more reports from a spawner");
-        this.#lookAgain(spawner, () => true);
-      },
-    });
-    return spawner;
-  }
-
-  #report(frame: Frame): void {
-    const started = this.#started.get(frame.id);
-    if (started === undefined) return;
-    try {
-      started.command.report(frame);
-    } catch (error) {
-      // one broken report must not take the others of the same chunk with it
-      this.#options.log.error({ err: error, type: frame.type }, "a report could not be used");
-      started.command.lookAgain();
-    }
-  }
-
-  #lookAgain(spawner: Spawner, which: (command: RunningCommand) => boolean): void {
-    for (const { command, spawner: its } of [...this.#started.values()]) {
-      if (its === spawner && which(command)) command.lookAgain();
-    }
-  }
-
-  #forgetNumber(command: RunningCommand): void {
-    const number = this.#numbers.get(command);
-    if (number === undefined) return;
-    this.#numbers.delete(command);
-    this.#started.delete(number);
   }
 
   // ---- what is on disk -------------------------------------------------------------------------------------------
@@ -346,16 +250,4 @@ export class HostCommandService implements CommandService, CommandOwner {
       throw new RemoteError("internal", `the record of ${commandID} on the host does not parse`, { cause: error });
     }
   }
-}
-
-function checkSpec(spec: CommandSpec): void {
-  if ((spec.argv === undefined) === (spec.command === undefined) || spec.argv?.length === 0) {
-    throw new RemoteError("invalid_request", "give exactly one of argv and command");
-  }
-  const strings = [spec.cwd, spec.tmpdir ?? "", spec.command ?? "", ...(spec.argv ?? [])];
-  for (const [name, value] of Object.entries(spec.env ?? {})) {
-    if (name === "" || name.includes("=")) throw new RemoteError("invalid_request", `no name of a variable: ${name}`);
-    strings.push(name, value);
-  }
-  if (strings.some((text) => text.includes("\0"))) throw new RemoteError("invalid_request", "a string contains NUL");
 }

@@ -42,12 +42,14 @@ describe.skipIf(compiler === undefined)("ended commands (needs a C compiler)", (
     await writeFile(join(directory, "ended.jsonl"), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
     const unlisted = newID("cmd");
     await writeFile(join(directory, `${unlisted}.run`), "trap\n");
-    await using app = await commandApp({ folder });
-    expect((await run(app, "echo at once")).stdout.toString()).toBe("at once\n");
-    await app.commands.adopted;
-    expect(app.warnings).toMatchObject([{ commandID: unlisted }]); // the one that is not in the list was read
-    for (const { commandID } of entries.slice(0, 10)) expect(app.commands.has(commandID)).toBe(true);
-    await rm(folder, { recursive: true });
+    {
+      await using app = await commandApp({ folder });
+      expect((await run(app, "echo at once")).stdout.toString()).toBe("at once\n");
+      await app.commands.adopted;
+      expect(app.warnings).toMatchObject([{ commandID: unlisted }]); // the one that is not in the list was read
+      for (const { commandID } of entries.slice(0, 10)) expect(app.commands.has(commandID)).toBe(true);
+    }
+    await rm(folder, { recursive: true, maxRetries: 10, retryDelay: 100 });
   }, 60_000);
 
   it("are listed newest first, in pages, by workspace, session and state, across a restart", async () => {
