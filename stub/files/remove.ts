@@ -2,6 +2,7 @@
 import { lstat, readdir, rmdir, unlink } from "node:fs/promises";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { type FileContext, findSpot, refuseOurs } from "./access.js";
+import { inTurn } from "./in-turn.js";
 import { fileError, inside, type Pin, pin } from "./pin.js";
 import { compare } from "./write.js";
 
@@ -24,8 +25,10 @@ export async function remove(context: FileContext, request: RemoveRequest): Prom
     const target = inside(spot.directory, spot.name);
     const found = await lstat(target);
     if (!found.isDirectory()) {
-      if (request.ifMatch !== undefined) await compare(target, request.ifMatch, path);
-      await unlink(target);
+      await inTurn(spot.real, async () => {
+        if (request.ifMatch !== undefined) await compare(target, request.ifMatch, path);
+        await unlink(target);
+      });
     } else if (request.recursive) {
       await removeTree(spot.directory, spot.name);
     } else {

@@ -5,6 +5,7 @@ import { lstat, open, rename, unlink } from "node:fs/promises";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import type { FileWritten } from "../../protocol/file.js";
 import { type FileContext, findSpot, refuseOurs } from "./access.js";
+import { inTurn } from "./in-turn.js";
 import { adopt } from "./ownership.js";
 import { pinParent } from "./parents.js";
 import { fileError, inside, type Pin } from "./pin.js";
@@ -59,8 +60,10 @@ async function replace(
     } finally {
       await file.close();
     }
-    if (ifMatch !== undefined) await compare(target, ifMatch, path);
-    await rename(temporary, target);
+    await inTurn(real, async () => {
+      if (ifMatch !== undefined) await compare(target, ifMatch, path);
+      await rename(temporary, target);
+    });
     return { path: real, tag, size: data.length, existed: old !== undefined };
   } catch (error) {
     await unlink(temporary).catch(ignoreMissing);

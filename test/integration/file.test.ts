@@ -16,6 +16,7 @@ import {
 } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BatchAnswer, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
 import type { Workspace } from "../../protocol/workspace.js";
@@ -141,6 +142,24 @@ describe("ifMatch", () => {
     });
     expect(await readFile(here("versioned"), "utf8")).toBe("by somebody else");
     expect((await put("versioned", "two", { ifMatch: String(conflict.body.details?.tag) })).status).toBe(200);
+  });
+
+  it("lets exactly one of many writers with the same version through, and of those who remove it meanwhile", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 2, max: 12 }), fc.boolean(), async (writers, remover) => {
+        const { tag } = (await put("contested", `start ${Math.random()}`)).body;
+        const steps = [{ op: "remove", path: "contested", ifMatch: tag }];
+        const removing = remover ? send<BatchAnswer>("/file/batch", { body: { steps } }) : undefined;
+        const texts = Array.from({ length: writers }, (_, index) => `by ${index}`);
+        const written = await Promise.all(texts.map((text) => put("contested", text, { ifMatch: tag })));
+        const removed = (await removing)?.body.results[0]?.ok === true;
+        const winners = texts.filter((_, index) => written[index]?.status === 200);
+        expect(winners.length + (removed ? 1 : 0)).toBe(1);
+        expect(await readFile(here("contested"), "utf8").catch(() => "removed")).toBe(winners[0] ?? "removed");
+        for (const { status, body } of written) if (status !== 200) expect(body.code).toBe("conflict");
+      }),
+      { numRuns: 15 },
+    );
   });
 
   it("absent means that nothing may be there yet; and one that is gone is a conflict, too", async () => {
