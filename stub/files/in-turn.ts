@@ -15,5 +15,6 @@ export async function inTurn<T>(path: string, work: () => Promise<T>): Promise<T
   }
 }
 
-/** Whoever comes next does not care how it ended. */
-function ignore(): void {}
+function ignore(): void {
+  // Whoever comes next does not care how it ended.
+}

@@ -145,7 +145,9 @@ const ATTACKS: Attack[] = [
     what: "writing over a file that is swapped itself",
     naive: async () => {
       await checked(at("f"), (path) => writeFile(path, "written")).catch(refusal);
-      return (await readFile(join(outside, "f"), "utf8")) !== "SECRET";
+      if ((await readFile(join(outside, "f"), "utf8")) === "SECRET") return false;
+      await layOut();
+      return true;
     },
     ours: async () => {
       await pinnedWrite(context(), { path: at("f"), data: Buffer.from("public") }).catch(refusal);
