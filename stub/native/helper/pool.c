@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-  POOL_SIZE = 2,
+  POOL_SIZE = 3,
   HANDED_MAX = 65536,                     // a longer request (rare) is worth its fork
 };
 
@@ -58,6 +58,8 @@ void pool_fill(int signals) {
 }
 
 bool pool_wants(void) { return wants; }
+
+bool pool_empty(void) { return count == 0; }
 
 pid_t pool_hand_over(const char *bytes, size_t length) {
   wants = true;

@@ -11,6 +11,7 @@ void pool_fill(int signals);
 
 // True from a hand-over to the next `pool_fill`.
 bool pool_wants(void);
+bool pool_empty(void);
 
 // Hands the request (the bytes behind its kind) to a waiting helper. Returns its pid; 0 if there is none, or the request is
 // too long for it: then the caller forks.

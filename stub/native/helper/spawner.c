@@ -1,5 +1,5 @@
 // The one process that the stub starts. It forks a helper per command, without executing anything, which takes a tenth of
-// the time that a fork of the stub takes, and blocks nobody; two are forked in advance (pool.c). It is its helpers' parent and alone reaps them, so the pid it
+// the time that a fork of the stub takes, and blocks nobody; a few are forked in advance (pool.c). It is its helpers' parent and alone reaps them, so the pid it
 // keeps for a command cannot be reused behind its back: a cancel reaches the right process or none.
 // When the stub goes away the spawner ends; the helpers go on.
 #define _GNU_SOURCE
@@ -28,7 +28,7 @@
 #define SYS_close_range 436
 #endif
 
-enum { REFILL_MS = 10 };                  // after a command was handed over, when none has ended meanwhile
+enum { REFILL_MS = 10 };                  // of quiet after a command was handed over
 
 struct child { uint32_t id; pid_t pid; };
 static struct child *children;
@@ -160,7 +160,8 @@ int spawner_run(void) {
       while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_signo == SIGTERM) return 0;
       reap();
-      if (fds[0].revents == 0) pool_fill(signals);
+      // A command has ended: its answer is on the way, which a fork now would hold up. Only who has none left cannot wait.
+      if (fds[0].revents == 0 && pool_empty()) pool_fill(signals);
     }
     if (fds[0].revents == 0) continue;
     ssize_t n = recv(REPORT_FD, bytes + have, room - have, MSG_DONTWAIT);
