@@ -63,6 +63,7 @@ async function runIn(
 ): Promise<number> {
   const { remote, progress, terminal, interrupt } = context;
   const { host, what, env, timeoutMs, yes } = execution;
+  await connected(context, host);
   const workspaceID = execution.workspaceID ?? (await remote.workspaceID(host, directory));
   const shown = progress.visible;
   using lost = new LostNotice(host, (line) => void context.write("stderr", line).catch(ignore));
@@ -117,6 +118,13 @@ async function runIn(
   } finally {
     await session.close();
   }
+}
+
+/** Until then nothing of ours runs on the host: Ctrl-C ends an upload or a question at once. */
+async function connected({ remote, progress, interrupt }: CliContext, host: string): Promise<void> {
+  const link = await remote.link(host);
+  using _ = link.onProgress(progress.show);
+  await link.ready(interrupt.signal);
 }
 
 /**

@@ -38,6 +38,11 @@ export class Interrupt {
     this.#first = first;
   }
 
+  /** As if the signal had come: from a terminal that makes none. */
+  raise(name: Name): void {
+    this.#on(name);
+  }
+
   dispose(): void {
     for (const [name, handler] of this.#handlers) this.#source.removeListener(name, handler);
   }

@@ -95,7 +95,11 @@ function contextOf(invocation: Invocation, interrupt: Interrupt, progress: Progr
   const { sshConfigFile, identityFile, port } = invocation.globals;
   const terminal =
     process.stdin.isTTY && process.stderr.isTTY
-      ? openTerminal({ input: process.stdin, write: (text) => process.stderr.write(text) })
+      ? openTerminal({
+          input: process.stdin,
+          write: (text) => process.stderr.write(text),
+          interrupted: () => interrupt.raise("SIGINT"),
+        })
       : undefined;
   const plugin = readPluginOptions(openCodeDirectory(env, home));
   const remote = createRemote({

@@ -13,6 +13,8 @@ export interface Terminal {
 export interface TerminalOptions {
   input: ReadStream;
   write: (text: string) => void;
+  /** Ctrl-C while the terminal is ours and makes no signal of it. */
+  interrupted: () => void;
 }
 
 const CTRL_C = "\u0003";
@@ -20,7 +22,7 @@ const CTRL_D = "\u0004";
 const ENTER = ["\r", "\n"];
 const BACKSPACE = ["\u007f", "\b"];
 
-export function openTerminal({ input, write }: TerminalOptions): Terminal {
+export function openTerminal({ input, write, interrupted }: TerminalOptions): Terminal {
   const line = (question: string, signal?: AbortSignal) =>
     new Promise<string | undefined>((resolve, reject) => {
       const reader = createInterface({ input, terminal: false });
@@ -56,6 +58,7 @@ export function openTerminal({ input, write }: TerminalOptions): Terminal {
       const onData = (data: Buffer) => {
         for (const key of data.toString("utf8")) {
           if (ENTER.includes(key)) return finish(typed);
+          if (key === CTRL_C) interrupted();
           if (key === CTRL_C || key === CTRL_D) return finish(undefined);
           typed = BACKSPACE.includes(key) ? typed.slice(0, -1) : typed + key;
         }

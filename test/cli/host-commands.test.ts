@@ -1,9 +1,10 @@
 // `setup`, `connect`, `hosts`, `stop`: the life of a stub on a host as the CLI shows it.
 import { execFile } from "node:child_process";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeKey } from "../ssh/fixtures/keys.js";
 import { CliHost, canRunCli, cliReason } from "./fixtures/cli-host.js";
 
 const execute = promisify(execFile);
@@ -25,16 +26,30 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
     expect(await host.stubPid()).toBeUndefined();
   });
 
-  it("is interrupted in the middle of an upload: exit 130, and nothing half-made", async () => {
-    const setup = host.laptop.start(["setup", "box", "--verbose"]);
-    await setup.says("uploading");
-    setup.child.kill("SIGINT");
-    expect((await setup.ended).status).toBe(130);
-    await expect(stat(join(host.installRoot, "bin/opencode-remote-ssh-stub"))).rejects.toMatchObject({
-      code: "ENOENT",
-    });
+  it.each([[["setup", "box", "--verbose"]], [["exec", "box", "--verbose", "--", "true"]]])(
+    "is interrupted in the middle of an upload by %j: exit 130, and nothing half-made",
+    async (words) => {
+      const uploading = host.laptop.start(words);
+      await uploading.says("uploading");
+      uploading.child.kill("SIGINT");
+      expect((await uploading.ended).status).toBe(130);
+      await expect(stat(join(host.installRoot, "bin/opencode-remote-ssh-stub"))).rejects.toMatchObject({
+        code: "ENOENT",
+      });
+      expect(await host.stubPid()).toBeUndefined();
+    },
+    60_000,
+  );
+
+  it("is left alone after Ctrl-C at the question for a passphrase, whatever other keys there are", async () => {
+    const locked = join(host.laptop.home, "locked");
+    await appendFile(host.sshd.authorizedKeysFile, `${await makeKey(locked, { passphrase: "open sesame" })}\n`);
+    const asked = host.laptop.startOnTerminal(["-i", locked, "setup", "box"]);
+    await asked.says("passphrase for");
+    asked.type("\u0003");
+    expect((await asked.ended).status).toBe(130);
     expect(await host.stubPid()).toBeUndefined();
-  }, 60_000);
+  });
 
   it("is set up from nothing, with what is done on stderr only where it is wanted", async () => {
     const result = await host.laptop.run("setup", "box", "--json");
