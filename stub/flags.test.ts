@@ -28,6 +28,8 @@ describe("the flags", () => {
       ["--listen", "127.0.0.1"],
       ["--listen", "127.0.0.1:70000"],
       ["--idle-exit", "x"],
+      ["--log-cap", "1k"],
+      ["--log-cap", "100"],
       ["--idle-exit", "0"],
       ["--unknown"],
       ["stray"],

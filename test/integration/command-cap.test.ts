@@ -229,12 +229,18 @@ describe.skipIf(compiler === undefined)("output beyond the cap (needs a C compil
   });
 
   it.skipIf(!mayMount)(
-    "goes on when the disk is full, and says what is missing (needs root, it mounts a tmpfs)",
+    "takes no more than its part of a small disk, and goes on when it is full and says what is missing (needs root, it mounts a tmpfs)",
     async () => {
-      await using disk = await smallDisk("size=512k");
-      const spare = join(disk.path, "spare");
-      await writeFile(spare, Buffer.alloc(64 * 1024));
+      await using disk = await smallDisk("size=8m");
       await using full = await commandApp({ folder: disk.path });
+      const early = await run(full, printNumbered(500_000));
+      const log = await stat(join(disk.path, "commands", `${early.end?.commandID}.stdout`));
+      expect(log.size).toBeLessThanOrEqual(800 * 1024 + 4096); // a tenth of what is free, whatever the cap
+      expect(early.end?.output).toMatchObject({ stdout: 4_000_000, dropped: { reason: "cap" } });
+      const spare = join(disk.path, "spare");
+      await writeFile(spare, Buffer.alloc(400_000));
+      await disk.fill();
+      await rm(spare);
       const request = commandRequest(`${printNumbered(500_000)}; echo done >&2; exit 3`);
       const ran = await collect(await send(full, "POST", "/command?follow=1", request));
       expect(ran.end).toMatchObject({ state: "exited", exit: 3, output: { stdout: 4_000_000, stderr: 5 } });
@@ -249,7 +255,7 @@ describe.skipIf(compiler === undefined)("output beyond the cap (needs a C compil
       expect(replay.stdout.length).toBeGreaterThan(200_000);
       const refused = await send(full, "POST", "/command", commandRequest("echo more"));
       expect([refused.statusCode, await json(refused)]).toMatchObject([507, { code: "ENOSPC" }]);
-      await rm(spare);
+      await disk.free();
       expect((await run(full, "echo again")).stdout.toString()).toBe("again\n");
     },
   );
