@@ -5,6 +5,7 @@ import type { FileKind, FileView } from "../../protocol/file.js";
 import type { Enforcement } from "../../protocol/health.js";
 import type { Reply } from "../../protocol/permission.js";
 import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
+import type { VcsFileDiff, VcsFileStatus, VcsInfo, VcsMode } from "../../protocol/vcs.js";
 import type { Access } from "../../protocol/workspace.js";
 
 /** What is really there. What is not yet built is false, never a stub that answers. */
@@ -197,6 +198,41 @@ export type BatchResult =
   | { ok: true; stat?: RunnerStat; data?: Uint8Array; tag?: string; written?: WrittenFile }
   | { ok: false; error: Error & { code: string } };
 
+export interface OpenPtyRequest extends OperationOptions {
+  /** A program; default: the user's login shell. */
+  command?: string;
+  args?: string[];
+  /** On the host; relative to the session's directory. */
+  cwd?: string;
+  env?: Record<string, string>;
+  title?: string;
+  /** Default: 80 × 24. */
+  size?: { cols: number; rows: number };
+}
+
+/** A terminal that outlives connections. It ends with `close`, with its program, or with the session. */
+export interface RunnerPty {
+  readonly id: string;
+  /** False: not taken, as too much waits for a connection that is away. What was on its way when one broke is lost. */
+  write(text: string): boolean;
+  resize(size: { cols: number; rows: number }): Promise<void>;
+  /** Everything once and in order; what came before the first listener is held for it. `lost`: characters that are gone before `text`. */
+  onData(listener: (text: string, lost: number) => void): { [Symbol.dispose](): void };
+  /** 128 and the signal's number where a signal ended it; null where nobody knows (the stub was restarted, or it was closed). */
+  onExit(listener: (exitCode: number | null) => void): { [Symbol.dispose](): void };
+  /** Ends all its processes; resolves when they are gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** All of it is empty (branches null) where the directory is in no repository. Throws `git_missing`, `git_refused`, what asking throws. */
+export interface RunnerVcs {
+  info(options?: OperationOptions): Promise<VcsInfo>;
+  /** Against HEAD; names are relative to the top of the repository. */
+  status(options?: OperationOptions): Promise<VcsFileStatus[]>;
+  /** `git`: against HEAD; `branch`: against the merge base with the default branch. `context`: lines, default all. */
+  diff(mode: VcsMode, options?: OperationOptions & { context?: number }): Promise<VcsFileDiff[]>;
+}
+
 /**
  * Work on one destination. Errors carry node codes (ENOENT, EACCES…) or those of `protocol/errors.ts` in `code`.
  * Paths are the host's: absolute, `~/…`, or relative to the destination's directory.
@@ -241,9 +277,12 @@ export interface RunnerSession {
   /** In order, one round trip. With `stop`, steps after a failed one are not done and reported as `aborted`. */
   batch(steps: BatchStep[], options?: OperationOptions & { stop?: boolean }): Promise<BatchResult[]>;
 
-  /** These four throw `unsupported` while the capability is false. */
-  openPty(): Promise<never>;
-  vcs(): Promise<never>;
+  /** A terminal; throws `unsupported` while the capability is false, and what asking throws. */
+  openPty(request?: OpenPtyRequest): Promise<RunnerPty>;
+  /** Version control of the session's directory; its calls throw `unsupported` while the capability is false. */
+  readonly vcs: RunnerVcs;
+
+  /** These two throw `unsupported` while the capability is false. */
   exposePort(): Promise<never>;
   snapshot(): Promise<never>;
 

@@ -1,6 +1,7 @@
 // The typed HTTP client of one stub: every request of the laptop goes through `send` or `stream`.
 // Adds the token and the approver's secret, mends what can be mended (a stale token, an expired secret, a broken stream), once each.
 import { type Static, type TSchema, Type } from "typebox";
+import type { WebSocket } from "ws";
 
 import { type CommandListQuery, CommandRecord } from "../../protocol/command.js";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
@@ -18,6 +19,7 @@ import type { Flow, HttpHead, HttpRequest, Receiver } from "./exchange.js";
 import { hasShape } from "./shape.js";
 import { StreamPool } from "./stream-pool.js";
 import { unzip } from "./unzip.js";
+import { upgradeToWebSocket } from "./web-socket.js";
 
 export interface StubRequest {
   method: HttpRequest["method"];
@@ -166,6 +168,13 @@ export class StubClient {
   /** The answer as it comes. Rejects when the stream breaks: whoever reads a stream knows where to resume it. */
   async stream(request: StubRequest, receiver: StreamReceiver): Promise<void> {
     await this.#perform({ ...request, idempotent: false }, receiver);
+  }
+
+  /** A WebSocket on a stream of its own, open. Rejects with what the stub refuses; nothing is mended here. */
+  async webSocket(path: string, workspace: string, signal: AbortSignal): Promise<WebSocket> {
+    const identity = await this.link.ready(signal);
+    const { headers } = wire({ method: "GET", path, workspace }, identity.token, this.approver.current);
+    return await upgradeToWebSocket(await this.#open(), path, headers, signal);
   }
 
   /** Ends the streams; the link stays. Idempotent. */

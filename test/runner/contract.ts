@@ -8,10 +8,12 @@ import type {
   RunCommandRequest,
   RunnerAsk,
   RunnerProvider,
+  RunnerPty,
   RunnerSession,
   RunnerSessionOptions,
 } from "../../plugin/runner/runner.js";
 import { newID } from "../../protocol/ids.js";
+import { eventually } from "../fixtures/processes.js";
 
 /** A runner and the machine it works on: here both are this one, so the stories can look at the files themselves. */
 export interface ContractHost {
@@ -53,6 +55,84 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
       sessions.push(session);
       return session;
     };
+
+    describe("terminals", () => {
+      const watch = (pty: RunnerPty) => {
+        const seen = { text: "", lost: 0, exit: undefined as number | null | undefined };
+        pty.onData((piece, lost) => {
+          seen.text += piece;
+          seen.lost += lost;
+        });
+        pty.onExit((exit) => {
+          seen.exit = exit;
+        });
+        return seen;
+      };
+
+      it("is a program on a terminal of the asked size, in the session's directory", async () => {
+        const session = await open();
+        const script = 'pwd; stty size; read line; echo "got $line"; exit 3';
+        const pty = await session.openPty({
+          command: "/usr/bin/env",
+          args: ["sh", "-c", script],
+          size: { cols: 91, rows: 31 },
+        });
+        const seen = watch(pty);
+        await eventually("the size", () => seen.text.includes("31 91\r\n"));
+        expect(seen.text).toContain(`${project}\r\n`);
+        expect(pty.write("ä€😀\n")).toBe(true);
+        await eventually("the end", () => seen.exit !== undefined);
+        expect(seen.exit).toBe(3);
+        expect(seen.text).toContain("got ä€😀\r\n");
+        expect(seen.lost).toBe(0);
+        expect(pty.write("too late")).toBe(false);
+        await pty.close();
+      });
+
+      it("takes another size, and its variables", async () => {
+        const session = await open();
+        const script = 'trap "stty size" WINCH; echo "$MINE"; while :; do sleep 0.05; done';
+        const pty = await session.openPty({
+          command: "/usr/bin/env",
+          args: ["sh", "-c", script],
+          env: { MINE: "m i" },
+        });
+        const seen = watch(pty);
+        await eventually("the variable", () => seen.text.includes("m i\r\n"));
+        await pty.resize({ cols: 132, rows: 40 });
+        await eventually("the size", () => seen.text.includes("40 132\r\n"));
+        await pty.close();
+      });
+
+      it("is the user's shell by default, and close ends what runs in it", async () => {
+        const session = await open();
+        const pty = await session.openPty();
+        const seen = watch(pty);
+        pty.write("echo pid=$$\n");
+        await eventually("the pid", () => /pid=\d+/.test(seen.text));
+        await pty.close();
+        await gone(Number(/pid=(\d+)/.exec(seen.text)?.[1]));
+        await pty.close();
+        expect(seen.exit).not.toBe(undefined);
+      });
+
+      it("asks for a directory outside, and says where there is none", async () => {
+        const asks: RunnerAsk[] = [];
+        const session = await open({ onAsk: record(asks, { reply: "reject" }) });
+        await expect(session.openPty({ cwd: outside })).rejects.toMatchObject({ code: "permission_rejected" });
+        expect(asks.map(({ path }) => path)).toEqual([outside]);
+        await expect(session.openPty({ cwd: join(project, "nowhere") })).rejects.toMatchObject({ code: "cwd_missing" });
+      });
+
+      it("ends with its session", async () => {
+        const session = await open();
+        const pty = await session.openPty({ command: "/usr/bin/env", args: ["sh", "-c", "echo pid=$$; sleep 100"] });
+        const seen = watch(pty);
+        await eventually("the pid", () => /pid=\d+/.test(seen.text));
+        await session.close();
+        await gone(Number(/pid=(\d+)/.exec(seen.text)?.[1]));
+      });
+    });
 
     describe("commands", () => {
       it("runs text by a shell in the session's directory and tells its exit status", async () => {
@@ -614,9 +694,8 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
 
       it("says what is not built", async () => {
         const session = await open();
-        expect(session.capabilities).toMatchObject({ commands: true, pty: false, vcs: false, ports: false });
-        await expect(session.openPty()).rejects.toMatchObject({ code: "unsupported" });
-        await expect(session.vcs()).rejects.toMatchObject({ code: "unsupported" });
+        expect(session.capabilities).toMatchObject({ commands: true, pty: true, ports: false });
+        if (!session.capabilities.vcs) await expect(session.vcs.info()).rejects.toMatchObject({ code: "unsupported" });
         await expect(session.exposePort()).rejects.toMatchObject({ code: "unsupported" });
         await expect(session.snapshot()).rejects.toMatchObject({ code: "unsupported" });
       });

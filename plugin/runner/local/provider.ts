@@ -20,11 +20,12 @@ export const LOCAL_CAPABILITIES: RunnerCapabilities = {
 };
 
 export function createLocalRunner(machine: LocalMachine): RunnerProvider {
+  const capabilities = { ...LOCAL_CAPABILITIES, pty: machine.openTerminal !== undefined };
   const createSession = async (destination: RunnerDestination, options: RunnerSessionOptions = {}) =>
-    new LocalRunnerSession({ providerID: LOCAL_PROVIDER_ID, destination }, LOCAL_CAPABILITIES, machine, options);
+    new LocalRunnerSession({ providerID: LOCAL_PROVIDER_ID, destination }, capabilities, machine, options);
   return {
     id: LOCAL_PROVIDER_ID,
-    capabilities: LOCAL_CAPABILITIES,
+    capabilities,
     setupHint: () => null,
     async validateDestination({ directory }) {
       if (directory === null || directory.startsWith("~/")) return;

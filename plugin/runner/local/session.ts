@@ -12,15 +12,18 @@ import type {
   ConnectionState,
   FollowCommandOptions,
   HostFacts,
+  OpenPtyRequest,
   OperationOptions,
   ReadFileResult,
   RunCommandRequest,
   RunnerCapabilities,
   RunnerEntry,
+  RunnerPty,
   RunnerSession,
   RunnerSessionOptions,
   RunnerSessionState,
   RunnerStat,
+  RunnerVcs,
   WriteFileOptions,
   WrittenFile,
 } from "../runner.js";
@@ -28,6 +31,7 @@ import { LocalApprovals } from "./approvals.js";
 import { LOCAL_ENFORCEMENT, LocalCommand } from "./command.js";
 import { listDirectory, makeDirectory, moveFile, readBytes, removeFile, statFile, writeBytes } from "./files.js";
 import { canonicalPath, type PathBase } from "./paths.js";
+import { localPty, type OpenTerminal } from "./pty.js";
 import { findText, globFiles } from "./search.js";
 import { viewFile } from "./view.js";
 
@@ -46,6 +50,8 @@ export interface LocalMachine {
   env: Record<string, string | undefined>;
   /** Private directories are made below it. */
   tmpdir: string;
+  /** Opens terminals (node-pty or what is like it); without it there are none. */
+  openTerminal?: OpenTerminal;
 }
 
 interface Opened extends PathBase {
@@ -60,6 +66,7 @@ export class LocalRunnerSession implements RunnerSession {
   readonly #machine: LocalMachine;
   readonly #options: RunnerSessionOptions;
   readonly #commands = new Map<string, Promise<LocalCommand>>();
+  readonly #terminals = new Set<RunnerPty>();
   #opening: Promise<Opened> | undefined;
   #closed = false;
 
@@ -201,13 +208,25 @@ export class LocalRunnerSession implements RunnerSession {
     return results;
   }
 
-  openPty(): Promise<never> {
-    return unsupported("terminals");
+  async openPty(request: OpenPtyRequest = {}): Promise<RunnerPty> {
+    const { openTerminal, env, home } = this.#machine;
+    if (openTerminal === undefined) return unsupported("terminals");
+    const opened = await this.#open();
+    const named = request.cwd ?? opened.directory ?? home;
+    const cwd = await this.#allowed(named, "read", "open a terminal", request);
+    const found = await statFile(cwd).catch(() => undefined);
+    if (found?.type !== "directory") throw new RemoteError("cwd_missing", `${cwd} is no directory`);
+    const pty = localPty(openTerminal, request, { cwd, env, shell: this.#machine.shell });
+    this.#terminals.add(pty);
+    pty.onExit(() => this.#terminals.delete(pty));
+    return pty;
   }
 
-  vcs(): Promise<never> {
-    return unsupported("version control");
-  }
+  readonly vcs: RunnerVcs = {
+    info: () => unsupported("version control"),
+    status: () => unsupported("version control"),
+    diff: () => unsupported("version control"),
+  };
 
   exposePort(): Promise<never> {
     return unsupported("ports");
@@ -220,6 +239,7 @@ export class LocalRunnerSession implements RunnerSession {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const terminal of this.#terminals) await terminal.close();
     for (const command of await Promise.allSettled(this.#commands.values())) {
       if (command.status === "fulfilled") command.value.close();
     }

@@ -7,6 +7,8 @@ import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
 import type { StubClient } from "../../stub-client/client.js";
 import { resumeCommand } from "../../stub-client/command-stream.js";
 import { type Asking, FileRequests } from "../../stub-client/files.js";
+import { createPty } from "../../stub-client/pty.js";
+import { VcsRequests } from "../../stub-client/vcs.js";
 import type {
   BatchResult,
   BatchStep,
@@ -14,16 +16,19 @@ import type {
   ConnectionState,
   FollowCommandOptions,
   HostFacts,
+  OpenPtyRequest,
   OperationOptions,
   ReadFileResult,
   RunCommandRequest,
   RunnerCapabilities,
   RunnerDestination,
   RunnerEntry,
+  RunnerPty,
   RunnerSession,
   RunnerSessionOptions,
   RunnerSessionState,
   RunnerStat,
+  RunnerVcs,
   WriteFileOptions,
   WrittenFile,
 } from "../runner.js";
@@ -33,6 +38,7 @@ import { runCommand, toResult } from "./command.js";
 import { defined } from "./defined.js";
 import { LookGatherer } from "./gather.js";
 import { Looks } from "./looks.js";
+import { ptyBody, ptyOf } from "./pty.js";
 import { applySetting, type HostSetting } from "./setting.js";
 import { SessionWorkspace } from "./workspace.js";
 
@@ -67,6 +73,7 @@ export class SshRunnerSession implements RunnerSession {
   /** For commands whose caller names no session of OpenCode's. */
   readonly #ownSessionID = newID("ses");
   readonly #closed = new AbortController();
+  readonly #terminals = new Set<RunnerPty>();
   #opening: Promise<Opened> | undefined;
   #opened: Opened | undefined;
 
@@ -233,13 +240,21 @@ export class SshRunnerSession implements RunnerSession {
     );
   }
 
-  openPty(): Promise<never> {
-    return unsupported("terminals");
+  async openPty(request: OpenPtyRequest = {}): Promise<RunnerPty> {
+    const { client, workspace, setting } = await this.#open();
+    const body = ptyBody(request, setting);
+    const info = await this.#file(request, (_files, asking) => createPty(client, body, asking));
+    const pty = ptyOf(client, info, workspace.id);
+    this.#terminals.add(pty);
+    pty.onExit(() => this.#terminals.delete(pty));
+    return pty;
   }
 
-  vcs(): Promise<never> {
-    return unsupported("version control");
-  }
+  readonly vcs: RunnerVcs = {
+    info: (options = {}) => this.#vcs(options, (vcs, asking) => vcs.info(asking)),
+    status: (options = {}) => this.#vcs(options, (vcs, asking) => vcs.status(asking)),
+    diff: (mode, options = {}) => this.#vcs(options, (vcs, asking) => vcs.diff(mode, options.context, asking)),
+  };
 
   exposePort(): Promise<never> {
     return unsupported("ports");
@@ -250,8 +265,17 @@ export class SshRunnerSession implements RunnerSession {
   }
 
   async close(): Promise<void> {
+    const terminals = [...this.#terminals];
+    // A shell that nobody can come back to. Where the connection is away it ends with its stub or its workspace.
+    const ending = terminals.map((terminal) => terminal.close().catch(() => undefined));
+    if (this.connection === "ready") await Promise.all(ending);
     this.#closed.abort(new RemoteError("unavailable", "the session was closed"));
     this.#opened?.progress?.[Symbol.dispose]();
+  }
+
+  async #vcs<T>(options: OperationOptions, work: (vcs: VcsRequests, asking: Asking) => Promise<T>): Promise<T> {
+    const { client } = await this.#open();
+    return await this.#file(options, (_files, asking) => work(new VcsRequests(client), asking));
   }
 
   /** What only looks: calls of the same moment share a request. */

@@ -26,6 +26,7 @@ export function applySetting(request: RunCommandRequest, setting: HostSetting): 
   return { command: `{ ${setting.init}\n} || exit\n${text}`, ...variables };
 }
 
-function quote(word: string): string {
+/** For a shell. */
+export function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
