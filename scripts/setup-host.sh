@@ -245,26 +245,22 @@ esac
 [ "${binary%% *}" != incompatible ] && [ "$running" != incompatible ] ||
   die protocol_mismatch "the host has stub ${binary#* }, which speaks a newer protocol" "update this package"
 
+replaces=
+if [ "$running" = older ] || { [ "${binary%% *}" = rebuilt ] && [ "$running" = same ]; }; then
+  replaces=$(frame json | sed -n 's/.*"instanceID" *: *"\([^"]*\)".*/\1/p')
+fi
+
 case ${binary%% *} in
   same | newer) note "stub ${binary#* } is there already" ;;
   *) if [ "$running" = newer ]; then note "a newer stub runs already"; else upload; fi ;;
 esac
 
-replace=no
-if [ "$running" = older ] || { [ "${binary%% *}" = rebuilt ] && [ "$running" = same ]; }; then
-  run_script request path=/experimental/workspace/status "token=$(frame token)"
-  if frame answer | grep -q '"running" *: *[1-9]' || ! frame answer | grep -q '^HTTP/1.1 200'; then
-    note "the running stub goes on, commands run under it; $version starts when they have ended"
-  else
-    replace=yes
-  fi
+if [ -n "$replaces" ]; then
+  note "stub $version takes over from the one that runs; commands go on"
+elif [ "$running" = none ]; then
+  note "starting the stub"
 fi
-if [ "$replace" = yes ]; then
-  note "ending the running stub, which is idle"
-  run_script stop wait_seconds=15 force=no
-fi
-[ "$running" != none ] && [ "$replace" = no ] || note "starting the stub"
-run_script start wait_seconds=20
+run_script start wait_seconds=20 "replaces=$replaces"
 
 # The instance that its file names must answer a request with its token, all the way from here.
 json=$(frame json)
