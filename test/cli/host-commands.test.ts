@@ -4,6 +4,7 @@ import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasProgram } from "../fixtures/programs.js";
 import { makeKey } from "../ssh/fixtures/keys.js";
 import { CliHost, canRunCli, cliReason } from "./fixtures/cli-host.js";
 
@@ -110,22 +111,26 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
     expect((await again.ended).status).toBe(0);
   }, 60_000);
 
-  it("gives people a curl line that works as it stands and holds no secret", async () => {
-    const connect = host.laptop.start(["connect", "box"]);
-    await connect.says("Ctrl-C ends it.");
-    const said = connect.output().toString();
-    const line = /^ {2}(curl .*)$/m.exec(said)?.[1] ?? "";
-    const file = /@(\S+)/.exec(line)?.[1] ?? "";
-    const [, token = ""] = /Bearer (\S+)/.exec(await readFile(file, "utf8")) ?? [];
-    expect(token).toMatch(/^[0-9a-f]{64}$/);
-    expect(said).not.toContain(token);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const { stdout } = await execute("sh", ["-c", `${line.replace("curl", "curl -s")}`]);
-    expect(JSON.parse(stdout)).toMatchObject({ healthy: true });
-    connect.child.kill("SIGINT");
-    expect((await connect.ended).status).toBe(0);
-    await expect(stat(dirname(file))).rejects.toMatchObject({ code: "ENOENT" });
-  }, 60_000);
+  it.skipIf(!hasProgram("curl"))(
+    "gives people a curl line that works as it stands and holds no secret (needs curl)",
+    async () => {
+      const connect = host.laptop.start(["connect", "box"]);
+      await connect.says("Ctrl-C ends it.");
+      const said = connect.output().toString();
+      const line = /^ {2}(curl .*)$/m.exec(said)?.[1] ?? "";
+      const file = /@(\S+)/.exec(line)?.[1] ?? "";
+      const [, token = ""] = /Bearer (\S+)/.exec(await readFile(file, "utf8")) ?? [];
+      expect(token).toMatch(/^[0-9a-f]{64}$/);
+      expect(said).not.toContain(token);
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      const { stdout } = await execute("sh", ["-c", `${line.replace("curl", "curl -s")}`]);
+      expect(JSON.parse(stdout)).toMatchObject({ healthy: true });
+      connect.child.kill("SIGINT");
+      expect((await connect.ended).status).toBe(0);
+      await expect(stat(dirname(file))).rejects.toMatchObject({ code: "ENOENT" });
+    },
+    60_000,
+  );
 
   it("is not stopped while a command runs, unless forced: then the command goes on", async () => {
     const marker = join(host.sshd.home, "survived");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FileStatus, VcsFileDiff, VcsFileStatus, VcsInfo } from "../../protocol/vcs.js";
 import { changedTree, gitTree } from "../fixtures/git-tree.js";
+import { hasProgram } from "../fixtures/programs.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;
@@ -15,7 +16,7 @@ afterAll(() => bench[Symbol.asyncDispose]());
 
 const PATHS = ["/vcs", "/vcs/status", "/vcs/diff?mode=git", "/vcs/diff?mode=branch", "/vcs/diff/raw", "/file/status"];
 
-describe("/vcs", () => {
+describe.skipIf(!hasProgram("git"))("/vcs (needs git)", () => {
   it("tells branch, status and patches of the workspace's directory", async () => {
     const { directory } = changedTree(await bench.outside("tree"));
     const { id: workspace } = await bench.workspace({ directory });
@@ -198,7 +199,7 @@ describe("/vcs", () => {
   });
 });
 
-describe("a host", () => {
+describe.skipIf(!hasProgram("git"))("a host (needs git)", () => {
   it("without git says so", async () => {
     // A login shell that does not work leaves the stub's own PATH.
     const folder = await bench.outside("bin");
