@@ -46,6 +46,15 @@ async function count(response: IncomingMessage) {
   return { bytes, wrong, end };
 }
 
+/** The record says what the log holds; on a quick machine `yes` reaches the cap meanwhile. */
+async function expectWhole(app: Pick<CommandApp, "folder">, record: CommandRecord): Promise<void> {
+  const { size } = await stat(join(app.folder, "commands", `${record.commandID}.stdout`));
+  expect(record.state).toBe("killed");
+  if (record.output.dropped === undefined) return expect(record.output.stdout).toBe(size);
+  expect(size).toBeLessThanOrEqual(256 * MB);
+  expect(record.output.stdout).toBeGreaterThan(size);
+}
+
 const recordOf = async (app: Pick<CommandApp, "socket">, id: string) =>
   json<CommandRecord>(await send(app, "GET", `/command/${id}`));
 
@@ -107,8 +116,7 @@ describe.skipIf(compiler === undefined)("following a command (needs a C compiler
       await eventually("the kill", async () => (await recordOf(stub, request.commandID)).survivors);
     });
     expect(grown).toBeLessThan(64 * MB);
-    const { size } = await stat(join(stub.folder, "commands", `${request.commandID}.stdout`));
-    expect(await recordOf(stub, request.commandID)).toMatchObject({ state: "killed", output: { stdout: size } });
+    await expectWhole(stub, await recordOf(stub, request.commandID));
   });
 
   it("knows every byte of the log once the kill is confirmed, also what was printed between the answer and the kill", async () => {
@@ -122,8 +130,7 @@ describe.skipIf(compiler === undefined)("following a command (needs a C compiler
     expect(await eventually("the kill", async () => (await recordOf(app, request.commandID)).survivors)).toEqual([]);
     const record = await recordOf(app, request.commandID);
     expect(record.output.stdout).toBeGreaterThan(answer.output.stdout); // it printed on
-    const { size } = await stat(join(app.folder, "commands", `${request.commandID}.stdout`));
-    expect(record.output.stdout).toBe(size);
+    await expectWhole(app, record);
   });
 
   it("gives two followers of one command the same bytes, the late one too", async () => {
