@@ -364,3 +364,18 @@ describe("limits", () => {
     await run("sleep 100");
   });
 });
+
+describe("the program that the build makes, in the Node that it brings", () => {
+  it("opens terminals and their WebSockets", async () => {
+    await using built = await workbench({ version: "9.9.9" });
+    const place = await built.workspace();
+    const body = { command: "/usr/bin/env", args: ["sh", "-c", "read line; echo got $line; exit 3"] };
+    const pty = (await built.send<Pty>("/pty", { body, workspace: place.id })).body;
+    const client = await connectPty(built.stub, pty.id, { workspace: place.id });
+    clients.push(client);
+    client.send("ä\n");
+    expect(await client.closed).toEqual({ code: 1000, reason: "exited" });
+    expect(client.text()).toBe("ä\r\ngot ä\r\n");
+    expect(client.controls.at(-1)).toEqual({ cursor: 10, exitCode: 3 });
+  });
+});
