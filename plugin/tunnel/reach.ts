@@ -24,11 +24,33 @@ export interface Reached extends Remembered {
   stream: Duplex | undefined;
 }
 
+/** A stub that answered, and what it took. */
+export interface Settled {
+  reached: Reached;
+  did: { warm: boolean; uploaded: boolean; started: boolean };
+}
+
+/** By what is remembered, else by all that it takes; `onCold` hears of that first, and may throw. */
+export async function reachStub(
+  options: ReachOptions,
+  known: Remembered | undefined,
+  onCold: () => void,
+): Promise<Settled> {
+  const warm = known === undefined ? undefined : await reachWarm(options, known);
+  if (warm !== undefined) {
+    return { reached: warm, did: { warm: true, uploaded: false, started: false } };
+  }
+  onCold();
+  const { bootstrapped, ...reached } = await reachCold(options);
+  const { uploaded, started } = bootstrapped;
+  return { reached, did: { warm: false, uploaded, started } };
+}
+
 /**
  * The remembered way: nothing runs on the host (but `attach` where that is the way). Undefined where it no longer
  * leads to the remembered stub, whatever the reason: the cold path finds out. Throws when the signal aborts.
  */
-export async function reachWarm(options: ReachOptions, known: Remembered): Promise<Reached | undefined> {
+async function reachWarm(options: ReachOptions, known: Remembered): Promise<Reached | undefined> {
   // Where the socket is refused, the port costs one more round trip; a process on the host would cost more.
   const ways: Way[] = known.way === "socket" ? ["socket", "tcp"] : [known.way];
   try {
@@ -40,7 +62,7 @@ export async function reachWarm(options: ReachOptions, known: Remembered): Promi
 }
 
 /** Probe, and what it takes. Throws what bootstrap throws, `impostor`, `stub_unhealthy`, `unauthorized`. */
-export async function reachCold(options: ReachOptions): Promise<Reached & { bootstrapped: Bootstrapped }> {
+async function reachCold(options: ReachOptions): Promise<Reached & { bootstrapped: Bootstrapped }> {
   const bootstrapped = await bootstrap(options.transport, {
     installRoot: options.installRoot,
     stub: options.stub,

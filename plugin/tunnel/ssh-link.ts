@@ -7,13 +7,16 @@ import type { HostsFile } from "../laptop/hosts-file.js";
 import type { ConnectionState } from "../runner/runner.js";
 import type { OpenTransport, ResolvedHost, Transport } from "../ssh/transport.js";
 import { orAborted, pause, throwIfAborted, withTimeout } from "../waiting/abort.js";
-import { authHold, HEALTH_TIMEOUT_MS, reconnectDelay, SPARE_STREAM_MS } from "./constants.js";
+import { AuthHold } from "./auth-hold.js";
+import { type ConnectReport, reportOf } from "./connect-report.js";
+import { HEALTH_TIMEOUT_MS, reconnectDelay } from "./constants.js";
 import type { StubIdentity, StubLink } from "./link.js";
 import { type Remembered, TunnelMemory } from "./memory.js";
 import { describeState, Progress, type ProgressListener } from "./progress.js";
-import { type Reached, reachCold, reachWarm } from "./reach.js";
-import { isAuthentication, next, type TunnelEvent, type TunnelState } from "./state.js";
-import { openWay, type Way } from "./way.js";
+import { reachStub } from "./reach.js";
+import { SpareStream } from "./spare-stream.js";
+import { next, type TunnelEvent, type TunnelState } from "./state.js";
+import { openWay } from "./way.js";
 
 export interface SshLinkOptions {
   host: ResolvedHost;
@@ -28,25 +31,6 @@ export interface SshLinkOptions {
   stub: () => StubFile;
 }
 
-/** How the last connect went; milliseconds. */
-export interface ConnectTimings {
-  ssh: number;
-  /** Probe, upload, start; 0 on the warm path. */
-  bootstrap: number;
-  total: number;
-}
-
-/** What the last connect had to do. */
-export interface ConnectReport {
-  warm: boolean;
-  way: Way;
-  /** Install root, absolute. */
-  root: string;
-  uploaded: boolean;
-  started: boolean;
-  timings: ConnectTimings;
-}
-
 /** An openStream that meets a dead stub or a lost connection goes on as often as this. */
 const STREAM_TRIES = 3;
 
@@ -59,13 +43,12 @@ export class SshLink implements StubLink {
   #state: TunnelState = { name: "idle" };
   #transport: Transport | undefined;
   #target: Remembered | undefined;
-  #spare: { stream: Duplex; since: number } | undefined;
+  readonly #spare = new SpareStream();
+  readonly #hold = new AuthHold();
   #report: ConnectReport | undefined;
   /** The one attempt, or row of attempts, under way. */
   #work: Promise<void> | undefined;
   #refreshing: Promise<StubIdentity> | undefined;
-  #refusals = 0;
-  #holdUntil = 0;
 
   constructor(options: SshLinkOptions) {
     this.host = options.host.name;
@@ -96,7 +79,7 @@ export class SshLink implements StubLink {
   async openStream(signal?: AbortSignal): Promise<Duplex> {
     for (let tries = 1; ; tries++) {
       await this.#ensure(signal);
-      const spare = this.#takeSpare();
+      const spare = this.#spare.take();
       if (spare !== undefined) return spare;
       const transport = this.#transport;
       const target = this.#target;
@@ -145,7 +128,7 @@ export class SshLink implements StubLink {
     throwIfAborted(signal);
     if (this.#work === undefined) {
       if (this.#state.name === "ready") return;
-      if (this.#state.name === "failed" && Date.now() < this.#holdUntil) throw this.#state.error;
+      if (this.#state.name === "failed" && this.#hold.active) throw this.#state.error;
       this.#move({ type: "wanted" });
       this.#begin("warm");
     }
@@ -184,17 +167,14 @@ export class SshLink implements StubLink {
       if (state.name === "reconnecting") await pause(reconnectDelay(state.attempt), this.#closing.signal);
       try {
         await this.#attempt(how);
-        this.#refusals = 0;
+        this.#hold.succeeded();
         this.#move({ type: "proved" });
         return;
       } catch (error) {
         await this.#dropTransport();
         throwIfAborted(this.#closing.signal);
         const failure = asRemoteError(error);
-        if (isAuthentication(failure)) {
-          this.#refusals += 1;
-          this.#holdUntil = Date.now() + authHold(this.#refusals);
-        }
+        this.#hold.failed(failure);
         this.#move({ type: "attemptFailed", error: failure });
         if (this.#state.name !== "reconnecting") throw failure;
       }
@@ -217,32 +197,16 @@ export class SshLink implements StubLink {
       signal: this.#closing.signal,
       onProgress: this.#note,
     };
-    const warm = known === undefined ? undefined : await reachWarm(reach, known);
-    if (warm !== undefined) {
-      this.#settle(warm, stub, { warm: true, uploaded: false, started: false, began, connected });
-      return;
-    }
-    if (this.#transport !== transport) throw new RemoteError("connection_lost", `lost the connection to ${this.host}`);
-    this.#move({ type: "stubMissing" });
-    const cold = await reachCold(reach);
-    const { uploaded, started } = cold.bootstrapped;
-    this.#settle(cold, stub, { warm: false, uploaded, started, began, connected });
-  }
-
-  #settle(
-    reached: Reached,
-    /** What to remember it under. */
-    stub: StubFile,
-    how: Omit<ConnectReport, "way" | "root" | "timings"> & { began: number; connected: number },
-  ): void {
-    const { identity, root, way, stream } = reached;
-    const { began, connected, ...what } = how;
-    const now = performance.now();
-    const timings = { ssh: connected - began, bootstrap: what.warm ? 0 : now - connected, total: now - began };
+    const settled = await reachStub(reach, known, () => {
+      if (this.#transport !== transport)
+        throw new RemoteError("connection_lost", `lost the connection to ${this.host}`);
+      this.#move({ type: "stubMissing" });
+    });
     const isNew = this.#report === undefined;
+    const { identity, root, way, stream } = settled.reached;
     this.#target = { identity, root, way };
-    this.#report = { ...what, way, root, timings };
-    this.#spare = stream === undefined ? undefined : { stream, since: Date.now() };
+    this.#report = reportOf(settled, began, connected);
+    this.#spare.put(stream);
     this.#memory.remember(this.#target, stub.sha256, isNew, this.#note);
   }
 
@@ -260,7 +224,7 @@ export class SshLink implements StubLink {
   #lost(transport: Transport, reason: Error | undefined): void {
     if (this.#transport !== transport) return;
     this.#transport = undefined;
-    this.#takeSpare()?.destroy();
+    this.#spare.drop();
     this.#move({ type: "lost", reason: reason?.message ?? "the connection was closed" });
     if (this.#work === undefined && this.#state.name === "reconnecting") this.#begin("warm");
   }
@@ -268,19 +232,8 @@ export class SshLink implements StubLink {
   async #dropTransport(): Promise<void> {
     const transport = this.#transport;
     this.#transport = undefined;
-    this.#takeSpare()?.destroy();
+    this.#spare.drop();
     await transport?.close().catch(ignore);
-  }
-
-  #takeSpare(): Duplex | undefined {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare === undefined) return undefined;
-    if (!spare.stream.destroyed && !spare.stream.readableEnded && Date.now() - spare.since < SPARE_STREAM_MS) {
-      return spare.stream;
-    }
-    spare.stream.destroy();
-    return undefined;
   }
 
   #move(event: TunnelEvent): void {
