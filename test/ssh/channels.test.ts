@@ -5,12 +5,14 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import ssh2, { type Client, type ClientChannel } from "ssh2";
+import ssh2, { type ClientChannel } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChannelSocket } from "../../plugin/ssh/ssh2/channel.js";
 import { openTransport } from "../../plugin/ssh/ssh2/open.js";
 import type { OpenOptions, Transport } from "../../plugin/ssh/transport.js";
 import { dropbearReason, hasDropbear, startDropbear } from "./fixtures/dropbear.js";
+import { listening } from "./fixtures/listening.js";
+import { naiveClient } from "./fixtures/naive-client.js";
 import { hasSshd, type Sshd, sshdReason, startSshd } from "./fixtures/sshd.js";
 import { finish, text } from "./fixtures/text.js";
 
@@ -18,9 +20,7 @@ const OPTIONS: OpenOptions = { connectTimeoutMs: 10_000, keepaliveMs: 5_000 };
 
 async function echoServer(where: string | number): Promise<Server> {
   const server = createServer((socket) => socket.pipe(socket));
-  if (typeof where === "string") server.listen(where);
-  else server.listen(where, "127.0.0.1");
-  await once(server, "listening");
+  await listening(server, where);
   return server;
 }
 
@@ -28,20 +28,6 @@ async function echoes(socket: Duplex): Promise<void> {
   const message = Buffer.alloc(300_000, "x");
   socket.end(message);
   expect((await text(socket)).length).toBe(message.length);
-}
-
-/** ssh2 without us: what the naive way does. */
-async function naiveClient(sshd: Sshd): Promise<Client> {
-  const client = new ssh2.Client();
-  client.on("error", () => undefined);
-  client.connect({
-    host: sshd.host,
-    port: sshd.port,
-    username: sshd.user,
-    privateKey: await readFile(sshd.identityFile),
-  });
-  await once(client, "ready");
-  return client;
 }
 
 describe.skipIf(!hasSshd)(`channels (${sshdReason})`, () => {

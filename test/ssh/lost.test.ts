@@ -1,12 +1,13 @@
 // Connections that are lost: noticed, said once, and never taken for the end of a stream.
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import ssh2, { type ClientChannel } from "ssh2";
+import type { ClientChannel } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openTransport } from "../../plugin/ssh/ssh2/open.js";
 import type { OpenOptions, ResolvedHost } from "../../plugin/ssh/transport.js";
+import { listening } from "./fixtures/listening.js";
+import { naiveClient } from "./fixtures/naive-client.js";
 import { hasSshd, type Sshd, sshdReason, startSshd } from "./fixtures/sshd.js";
 import { text } from "./fixtures/text.js";
 import { startWan } from "./fixtures/wan.js";
@@ -28,8 +29,7 @@ describe.skipIf(!hasSshd)(`losing the connection (${sshdReason})`, () => {
 
   it("tells its listeners once, fails the open streams, and refuses new ones", async () => {
     const path = join(sshd.directory, "silent.sock");
-    const server = createServer().listen(path);
-    await once(server, "listening");
+    await using _ = await listening(createServer(), path);
     const transport = await openTransport(sshd.resolved, OPTIONS);
     const reasons: unknown[] = [];
     transport.onClose((reason) => reasons.push(reason));
@@ -47,20 +47,11 @@ describe.skipIf(!hasSshd)(`losing the connection (${sshdReason})`, () => {
     // a late listener hears it, too
     expect(await new Promise((resolve) => transport.onClose(resolve))).toMatchObject({ code: "connection_lost" });
     await transport.close();
-    server.close();
   });
 
   it("never ends a stream as if all had come; a bare channel of ssh2 does just that", async () => {
     const command = "echo begin; sleep 600";
-    const client = new ssh2.Client();
-    client.on("error", () => undefined);
-    client.connect({
-      host: sshd.host,
-      port: sshd.port,
-      username: sshd.user,
-      privateKey: await readFile(sshd.identityFile),
-    });
-    await once(client, "ready");
+    const client = await naiveClient(sshd);
     const bare = await new Promise<ClientChannel>((resolve, reject) =>
       client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel))),
     );

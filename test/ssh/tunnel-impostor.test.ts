@@ -3,7 +3,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bundledStub } from "../../plugin/bootstrap/manifest.js";
@@ -12,6 +12,7 @@ import { checkHealth } from "../../plugin/tunnel/health-check.js";
 import { prove } from "../../plugin/tunnel/proof.js";
 import { INSTALL } from "../../protocol/install.js";
 import { makeLaptop } from "./fixtures/laptop.js";
+import { listening } from "./fixtures/listening.js";
 import { hasSshd, sshdReason } from "./fixtures/sshd.js";
 import { startStubHost } from "./fixtures/stub-host.js";
 
@@ -48,15 +49,6 @@ async function foreign(status: number): Promise<Impostor> {
       .end(body);
   });
   return { ...(await listening(server)), heard: () => heard.join("\n") };
-}
-
-async function listening(server: Server, at?: string): Promise<AsyncDisposable & { port: number }> {
-  await new Promise<void>((resolve) => {
-    if (at === undefined) server.listen(0, "127.0.0.1", resolve);
-    else server.listen(at, resolve);
-  });
-  const port = at === undefined ? (server.address() as AddressInfo).port : 0;
-  return { port, [Symbol.asyncDispose]: async () => void server.close() };
 }
 
 describe.skipIf(!hasSshd)(`an impostor on the stub's port (${sshdReason})`, () => {
