@@ -1,6 +1,6 @@
 // A bash call in flight while the connection is cut, and while the stub is killed and comes back: the user is told, and
 // the answer is what it would have been. Nothing lost, nothing doubled.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Conversation, type MessagePart, startWorld, type World } from "./fixtures/world.js";
@@ -123,6 +123,30 @@ describe("a bash call in flight", () => {
       (await world.audit()).find((line) => line.sessionID === sessionID && line.event === "exit");
     while ((await ended()) === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await ended()).toMatchObject({ state: "killed" });
+  });
+});
+
+describe("a call while the host is away for long", () => {
+  it("fails after its limit with a code, and nothing runs on the laptop", async () => {
+    const conversation = await world.conversation();
+    await conversation.say("warm", [{ calls: [{ name: "bash", arguments: { command: "true" } }] }]);
+    world.host.pause();
+    try {
+      const canary = join(world.opencode.home, "canary");
+      const calls = [
+        { name: "bash", arguments: { command: `touch ${canary}` } },
+        { name: "write", arguments: { filePath: canary, content: "x" } },
+      ];
+      const { tools } = await conversation.say("go", [{ calls }]);
+      for (const { state } of tools) {
+        expect(state).toMatchObject({ status: "error" });
+        expect(state?.error).toContain("host_unreachable");
+        expect(state?.error).toContain("Nothing was run or changed on this machine");
+      }
+      expect(existsSync(canary)).toBe(false);
+    } finally {
+      world.host.resume();
+    }
   });
 });
 
