@@ -1,5 +1,6 @@
 // HTTP/1.1 answers as they come in pieces. Ours to write because it stands in the way of every command: a whole HTTP client
 // takes longer for a request than SSH does. Knows only what a stub sends: a length, chunks, or neither and the stream's end.
+import { keepsAlive, parseHead } from "../http/head.js";
 
 export interface AnswerEvents {
   /** Lower-case names; a repeated header is its first value. */
@@ -87,20 +88,11 @@ export class AnswerParser {
       if (bytes.length - at > HEAD_LIMIT) throw new SyntaxError("a head without an end");
       return undefined;
     }
-    const lines = bytes.toString("latin1", at, end).split("\r\n");
-    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(lines[0] ?? "")?.[1]);
-    if (Number.isNaN(status)) throw new SyntaxError("no HTTP/1.1 status line");
+    const head = parseHead(bytes.toString("latin1", at, end));
+    const { status, headers } = head;
     // 100 Continue and its like: the answer is still to come
     if (status < 200) return end + 4;
-    const headers: Record<string, string> = {};
-    for (let i = 1; i < lines.length; i++) {
-      const line = lines[i] as string;
-      const colon = line.indexOf(":");
-      if (colon < 1) throw new SyntaxError("a header without a name");
-      const name = line.slice(0, colon).toLowerCase();
-      headers[name] ??= line.slice(colon + 1).trim();
-    }
-    this.#keep = headers.connection?.toLowerCase() !== "close";
+    this.#keep = keepsAlive(head);
     this.#events.head(status, headers);
     this.#body(status, headers);
     return end + 4;

@@ -1,5 +1,6 @@
 // One HTTP request and its answer, as the connections to the stub carry them. Nothing of tokens, retries or JSON.
 import { RemoteError } from "../../protocol/errors.js";
+import type { HttpHead } from "../http/head.js";
 
 export interface HttpRequest {
   method: "GET" | "POST" | "PUT" | "DELETE";
@@ -7,12 +8,6 @@ export interface HttpRequest {
   path: string;
   headers: Record<string, string>;
   body?: string | Uint8Array;
-}
-
-export interface HttpHead {
-  status: number;
-  /** Lower-case names; a repeated header is its first value. */
-  headers: Record<string, string>;
 }
 
 /** Slows the answer's body down: while paused nothing is read from the stream, so the other end is slowed too. */

@@ -2,13 +2,11 @@
 // answer, where a client library would send more than we want to say before we know who listens.
 import type { Duplex } from "node:stream";
 import { RemoteError } from "../../protocol/errors.js";
+import { type HttpHead, keepsAlive, parseHead } from "../http/head.js";
 import { abortError, throwIfAborted } from "../waiting/abort.js";
 import { ANSWER_MAX } from "./constants.js";
 
-export interface RawAnswer {
-  status: number;
-  /** Lower-case names. */
-  headers: Map<string, string>;
+export interface RawAnswer extends HttpHead {
   body: Buffer;
   /** False where the other side will end the stream after this answer. */
   keepAlive: boolean;
@@ -80,27 +78,28 @@ export function parseAnswer(seen: Buffer): { answer: RawAnswer; rest: Buffer } |
     if (seen.length >= 5 && seen.toString("latin1", 0, 5) !== "HTTP/") throw unhealthy("does not speak HTTP");
     return undefined;
   }
-  const [first = "", ...lines] = seen.toString("latin1", 0, end).split("\r\n");
-  const status = /^HTTP\/1\.1 (\d{3})( |$)/.exec(first)?.[1];
-  if (status === undefined) throw unhealthy("does not speak HTTP/1.1");
-  const headers = new Map<string, string>();
-  for (const line of lines) {
-    const colon = line.indexOf(":");
-    if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  const length = headers.get("content-length") ?? "";
+  const head = headOf(seen.toString("latin1", 0, end));
+  const length = head.headers["content-length"] ?? "";
   if (!/^\d{1,6}$/.test(length)) throw unhealthy("sent an answer without a length");
   const body = end + 4;
   if (seen.length < body + Number(length)) return undefined;
   return {
     answer: {
-      status: Number(status),
-      headers,
+      ...head,
       body: seen.subarray(body, body + Number(length)),
-      keepAlive: headers.get("connection")?.toLowerCase() !== "close",
+      keepAlive: keepsAlive(head),
     },
     rest: seen.subarray(body + Number(length)),
   };
+}
+
+function headOf(text: string): HttpHead {
+  try {
+    return parseHead(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw unhealthy("does not speak HTTP/1.1", error);
+  }
 }
 
 function unhealthy(what: string, cause?: unknown): RemoteError {

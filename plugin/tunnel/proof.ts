@@ -20,7 +20,7 @@ export async function prove(stream: Duplex, identity: StubIdentity, port: number
   const expected = createHmac("sha256", identity.token)
     .update(challengeMessage(nonce, identity.instanceID, port))
     .digest();
-  const given = Buffer.from(answer.headers.get("x-stub-proof") ?? "", "hex");
+  const given = Buffer.from(answer.headers["x-stub-proof"] ?? "", "hex");
   if (answer.status !== 401 || given.length !== expected.length || !timingSafeEqual(given, expected)) {
     stream.destroy();
     throw impostor(identity, port);

@@ -17,12 +17,13 @@ const NO_ROUTES = ["stub/routes/typed.ts", "stub/routes/file-context.ts", "stub/
 /** What a layer of the plugin may import beside itself and protocol/. A folder, or one file of it. */
 const PLUGIN_LAYERS: Record<string, string[]> = {
   waiting: [],
+  http: [],
   ssh: ["waiting", "config/destination.ts", "config/pattern.ts"],
   config: ["ssh/transport.ts"],
   laptop: [],
   bootstrap: ["waiting", "ssh/transport.ts", "laptop", "runner/runner.ts", "tunnel/link.ts"],
-  tunnel: ["waiting", "bootstrap", "ssh", "laptop", "runner/runner.ts"],
-  "stub-client": ["waiting", "tunnel/link.ts"],
+  tunnel: ["waiting", "http", "bootstrap", "ssh", "laptop", "runner/runner.ts"],
+  "stub-client": ["waiting", "http", "tunnel/link.ts"],
   runner: ["waiting", "stub-client", "tunnel/link.ts"],
   "opencode-v1": ["runner", "compose.ts", "config", "laptop"],
   cli: ["runner", "compose.ts", "config", "laptop", "opencode-v1/anchor.ts", "opencode-v1/anchor-path.ts"],
