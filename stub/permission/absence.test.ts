@@ -7,7 +7,8 @@ import type { Workspace } from "../../protocol/workspace.js";
 import { EventBus } from "../events/bus.js";
 import { JsonStore } from "../state/store.js";
 import { denyWhenAbsent } from "./absence.js";
-import { Asks, KeptAsk } from "./asks.js";
+import { Asks } from "./asks.js";
+import { KeptAsk } from "./asks-on-disk.js";
 
 const workspace = { id: "wrk_aaaaaaaa", approver: "0123456789abcdef", directory: "/w" } as Workspace;
 const question = {

@@ -1,70 +1,20 @@
 // Pending questions and their answers. Ids are random and single use; the same question asked twice while it is pending is one
-// ask; an answer given `once` is used up by one retry, or by everything that waited for it. All of it is on disk before anybody
-// hears of it, so the next stub goes on with it: nobody is asked twice, and no answer is used twice.
-import { dirname, join } from "node:path";
-import { type Static, Type } from "typebox";
+// ask; an answer given `once` is used up by one retry, or by everything that waited for it. All of it is on disk
+// (asks-on-disk.ts) before anybody hears of it.
 import { RemoteError } from "../../protocol/errors.js";
-import { newID } from "../../protocol/ids.js";
-import { Ask, PermissionReply, type PermissionRequired } from "../../protocol/permission.js";
-import type { Access, Workspace } from "../../protocol/workspace.js";
+import type { Ask, PermissionReply } from "../../protocol/permission.js";
+import type { Workspace } from "../../protocol/workspace.js";
 import type { EventBus } from "../events/bus.js";
 import type { JsonStore, StoreLog } from "../state/store.js";
+import { AsksOnDisk, type KeptAsk } from "./asks-on-disk.js";
+import { type Entry, keyOf, makeAsk, newEntry, type Question } from "./question.js";
 
 /** Answered asks that are remembered, so that a replay is 409 and a `once` can be used. */
 const ANSWERED_LIMIT = 10_000;
 const PENDING_LIMIT = 10_000;
 
-/** Answered asks on disk that nobody came back for are forgotten after this. */
+/** Answered asks that nobody came back for are forgotten after this. */
 const ANSWER_KEPT_MS = 60 * 60 * 1000;
-
-const Kind = Type.Union([Type.Literal("directory"), Type.Literal("file")]);
-
-/** One file per ask. */
-export const KeptAsk = Type.Object({
-  ask: Ask,
-  kind: Kind,
-  always: Type.Object({ path: Type.String(), kind: Kind }),
-  told: Type.Boolean(),
-  waited: Type.Boolean(),
-  carries: Type.Array(Type.String()),
-  reply: Type.Optional(PermissionReply),
-});
-type KeptAsk = Static<typeof KeptAsk>;
-
-export interface Question {
-  workspace: Workspace;
-  sessionID: string | null;
-  /** Canonical real path. */
-  path: string;
-  access: Access;
-  kind: "directory" | "file";
-  /** What `always` would approve; it is what the prompt shows. */
-  always: { path: string; kind: "directory" | "file" };
-  /** For people: what wants it. */
-  reason: string;
-}
-
-export interface Entry {
-  readonly ask: Ask;
-  readonly question: Question;
-  /** Requests that wait for the answer. */
-  waiting: number;
-  /** Some request waits for it, or did: one that comes again without the id is the same one. */
-  waited: boolean;
-  /** Some request was told the id and may come back with it. */
-  told: boolean;
-  /** Asks whose unused `once` the asking request had presented: they come along with this one. */
-  carries: Set<string>;
-  reply: PermissionReply | undefined;
-  /** The `once` was used. */
-  used: boolean;
-  /** When a request last left it, or it was answered; by the clock of `AsksOptions.now`. */
-  since: number;
-  /** Rejects where it could not be kept: then it was never asked. */
-  saved: Promise<void>;
-  readonly answered: Promise<PermissionReply>;
-  settle(reply: PermissionReply): void;
-}
 
 export interface AsksOptions {
   bus: EventBus;
@@ -76,7 +26,8 @@ export interface AsksOptions {
 }
 
 export class Asks {
-  readonly #options: AsksOptions;
+  readonly #bus: EventBus;
+  readonly #disk: AsksOnDisk;
   readonly #now: () => number;
   readonly #pending = new Map<string, Entry>();
   readonly #byQuestion = new Map<string, Entry>();
@@ -86,9 +37,10 @@ export class Asks {
   readonly #ending = new AbortController();
 
   constructor(options: AsksOptions) {
-    this.#options = options;
+    this.#bus = options.bus;
     this.#now = options.now ?? (() => performance.now());
-    for (const kept of options.store.values()) this.#adopt(kept);
+    this.#disk = new AsksOnDisk(options);
+    for (const entry of this.#disk.load(this.#now())) this.#adopt(entry);
   }
 
   /** Aborted when the stub ends: what waits is told to come again, to the next one. */
@@ -112,12 +64,12 @@ export class Asks {
       return same;
     }
     if (this.#pending.size >= PENDING_LIMIT) throw new RemoteError("unavailable", "too many unanswered asks");
-    const entry = this.#entry(makeAsk(question), question);
+    const entry = newEntry(makeAsk(question), question, this.#now());
     entry[how] = true;
     for (const id of carries) entry.carries.add(id);
     this.#pending.set(entry.ask.id, entry);
     this.#byQuestion.set(key, entry);
-    entry.saved = this.#save(entry);
+    entry.saved = this.#disk.save(entry);
     try {
       await entry.saved;
     } catch (error) {
@@ -172,19 +124,14 @@ export class Asks {
   /** Before anything follows from an answer. Throws why it could not be kept. */
   async keepAnswer(entry: Entry, reply: PermissionReply): Promise<void> {
     await entry.saved;
-    await this.#save({ ...entry, reply });
+    await this.#disk.save({ ...entry, reply });
   }
 
   /** Undoes `take` (the answer could not be kept): it is pending again. */
   async giveBack(entry: Entry): Promise<void> {
     this.#answered.delete(entry.ask.id);
     this.#pending.set(entry.ask.id, entry);
-    await this.#save(entry).catch((error: unknown) => {
-      this.#options.log.warn(
-        { err: error, permissionID: entry.ask.id },
-        "the next stub will not know this ask as pending",
-      );
-    });
+    await this.#disk.savePending(entry);
   }
 
   /** Answers an ask that was taken. */
@@ -204,7 +151,7 @@ export class Asks {
     const before = entry.used;
     entry.used = true;
     try {
-      await this.#options.store.delete(entry.ask.id);
+      await this.#disk.delete(entry);
     } catch (error) {
       entry.used = before;
       throw error;
@@ -237,8 +184,7 @@ export class Asks {
     const left = (entry: Entry) => entry.waiting === 0 && !entry.told && now - entry.since >= limitMs;
     await this.withdrawAll(left, "the request did not come back");
     for (const entry of this.#answered.values()) {
-      const isKept = this.#options.store.get(entry.ask.id) !== undefined;
-      if (!isKept || entry.waiting > 0 || now - entry.since < ANSWER_KEPT_MS) continue;
+      if (!this.#disk.has(entry) || entry.waiting > 0 || now - entry.since < ANSWER_KEPT_MS) continue;
       entry.used = true;
       this.#missed.delete(keyOf(entry.question));
       await this.#forget(entry);
@@ -246,43 +192,14 @@ export class Asks {
   }
 
   /** Of an earlier stub. */
-  #adopt({ ask, kind, always, told, waited, carries, reply }: KeptAsk): void {
-    const workspace = this.#options.workspace(ask.workspaceID);
-    if (workspace === undefined) return void this.#options.store.delete(ask.id).catch(this.#warn);
-    const { sessionID, path, access, reason } = ask;
-    const question: Question = { workspace, sessionID, path, access, kind, always, reason };
-    const entry = this.#entry(ask, question);
-    Object.assign(entry, { told, waited, carries: new Set(carries) });
-    if (reply === undefined) {
-      this.#pending.set(ask.id, entry);
-      this.#byQuestion.set(keyOf(question), entry);
+  #adopt(entry: Entry): void {
+    if (entry.reply === undefined) {
+      this.#pending.set(entry.ask.id, entry);
+      this.#byQuestion.set(keyOf(entry.question), entry);
       return;
     }
-    entry.reply = reply;
-    entry.settle(reply);
-    this.#answered.set(ask.id, entry);
-    if (waited) this.#missed.set(keyOf(question), entry);
-  }
-
-  #entry(ask: Ask, question: Question): Entry {
-    let settle: (reply: PermissionReply) => void = () => undefined;
-    const answered = new Promise<PermissionReply>((resolve) => {
-      settle = resolve;
-    });
-    return {
-      ask,
-      question,
-      waiting: 0,
-      waited: false,
-      told: false,
-      carries: new Set(),
-      reply: undefined,
-      used: false,
-      since: this.#now(),
-      saved: Promise.resolve(),
-      answered,
-      settle,
-    };
+    this.#answered.set(entry.ask.id, entry);
+    if (entry.waited) this.#missed.set(keyOf(entry.question), entry);
   }
 
   /** Another request wants the same. */
@@ -290,13 +207,7 @@ export class Asks {
     const known = entry[how] && carries.every((id) => entry.carries.has(id));
     entry[how] = true;
     for (const id of carries) if (id !== entry.ask.id) entry.carries.add(id);
-    if (!known && this.#pending.has(entry.ask.id)) await this.#save(entry);
-  }
-
-  #save({ ask, question, told, waited, carries, reply }: Entry): Promise<void> {
-    const { kind, always } = question;
-    const kept: KeptAsk = { ask, kind, always, told, waited, carries: [...carries] };
-    return this.#options.store.set(ask.id, reply === undefined ? kept : { ...kept, reply });
+    if (!known && this.#pending.has(entry.ask.id)) await this.#disk.save(entry);
   }
 
   #remove(entry: Entry): void {
@@ -305,48 +216,17 @@ export class Asks {
     if (this.#byQuestion.get(key) === entry) this.#byQuestion.delete(key);
   }
 
-  /** What stays on disk is asked, or kept, once more than needed. */
+  /** For the next stub, what a stub that ends leaves is as it was. */
   async #forget(entry: Entry): Promise<void> {
-    if (this.ending.aborted) return;
-    await this.#options.store.delete(entry.ask.id).catch(this.#warn);
+    if (!this.ending.aborted) await this.#disk.forget(entry);
   }
-
-  readonly #warn = (error: unknown): void => {
-    this.#options.log.warn({ err: error }, "an ask that is over stays on disk");
-  };
 
   #publish(entry: Entry, type: string, properties: unknown): void {
     const workspaceID = entry.question.workspace.id;
-    this.#options.bus.publish({ type, properties, workspaceID });
+    this.#bus.publish({ type, properties, workspaceID });
   }
 }
 
 export function draining(): RemoteError {
   return new RemoteError("stub_draining", "this stub is ending; the next one goes on with what is asked");
-}
-
-export function required(ask: Ask): PermissionRequired {
-  return { permissionID: ask.id, path: ask.path, access: ask.access, reason: ask.reason };
-}
-
-function makeAsk(question: Question): Ask {
-  const { path, access, always, reason, workspace, sessionID, kind } = question;
-  return {
-    id: newID("per"),
-    sessionID,
-    permission: "external_directory",
-    patterns: [always.kind === "directory" ? join(always.path, "*") : always.path],
-    always: [],
-    metadata: { filepath: path, parentDir: kind === "directory" ? path : dirname(path) },
-    workspaceID: workspace.id,
-    approver: workspace.approver,
-    path,
-    access,
-    reason,
-    time: { created: Date.now() },
-  };
-}
-
-function keyOf({ workspace, path, access }: Question): string {
-  return `${workspace.id}\0${access}\0${path}`;
 }

@@ -5,7 +5,8 @@ import type { PermissionReply, PermissionRequired } from "../../protocol/permiss
 import type { Access, Workspace } from "../../protocol/workspace.js";
 import type { AuditLog } from "../state/audit.js";
 import type { Approvals } from "./approvals.js";
-import { type Asks, draining, type Entry, type Question, required } from "./asks.js";
+import { type Asks, draining } from "./asks.js";
+import { type Entry, type Question, required } from "./question.js";
 import { type Protected, whyRefused } from "./refusals.js";
 
 /** Who asks and how, for the length of one request. */
