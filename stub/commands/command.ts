@@ -8,12 +8,13 @@ import { type Frame, FrameType } from "../../protocol/frames.js";
 import { deferred } from "./deferred.js";
 import { startFailure } from "./failure.js";
 import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile } from "./files.js";
-import { Follow } from "./follow.js";
+import { Followers } from "./followers.js";
 import { LiveRecord } from "./live-record.js";
 import { LogReader } from "./log-reader.js";
+import { OutputEvent } from "./output-event.js";
 import { type StdinInput, writeStdin } from "./stdin.js";
 import type { Command, CommandEventType, CommandOutputProperties, OutputOffsets } from "./types.js";
-import { isAlive, logEnd, type ProcessName } from "./watch.js";
+import { DiskWatch, isAlive, lookAtDisk, type ProcessName } from "./watch.js";
 
 /** What a command needs of the service that holds it. */
 export interface CommandOwner {
@@ -30,8 +31,6 @@ export interface CommandOwner {
   settled(command: RunningCommand): void;
 }
 
-const OUTPUT_EVENT_MS = 100;
-const WATCH_MS = 250;
 const COLD_MS = 30_000;
 
 export class RunningCommand implements Command {
@@ -44,15 +43,15 @@ export class RunningCommand implements Command {
   readonly #base: string;
   readonly #hasStdin: boolean;
   readonly #record: LiveRecord;
-  readonly #followers = new Set<Follow>();
+  readonly #followers = new Followers();
   readonly #start = deferred<void>();
   readonly #done = deferred<CommandRecord>();
   readonly #settle = deferred<CommandRecord>();
   #phase: "queued" | "running" | "ended" | "settled" | "failed" = "queued";
   #helper: ProcessName | undefined;
   #limit: NodeJS.Timeout | undefined;
-  #outputEvent: NodeJS.Timeout | undefined;
-  #watch: NodeJS.Timeout | undefined;
+  #outputEvent: OutputEvent | undefined;
+  #watch: DiskWatch | undefined;
   #fromDisk = false;
   #submitted = false;
 
@@ -118,8 +117,7 @@ export class RunningCommand implements Command {
   }
 
   follow(response: ServerResponse, from: OutputOffsets = { stdout: 0, stderr: 0 }): void {
-    const follow = new Follow(response, this, from, (gone) => this.#followers.delete(gone));
-    this.#followers.add(follow);
+    const follow = this.#followers.add(response, this, from);
     this.started.then(
       () => {
         if (this.#phase === "running") follow.open();
@@ -166,7 +164,7 @@ export class RunningCommand implements Command {
         break;
       case FrameType.grew:
         this.#grow(frame.stream, frame.offset);
-        for (const follow of this.#followers) follow.grew(frame.stream, frame.offset);
+        this.#followers.grew(frame.stream, frame.offset);
         break;
       case FrameType.end:
         this.#reportEnd(parseEnd(text(frame.payload)));
@@ -196,7 +194,7 @@ export class RunningCommand implements Command {
     this.#record.lose(Date.now());
     this.#record.settle([]);
     this.#start.reject(error);
-    for (const follow of [...this.#followers]) follow.fail(error);
+    this.#followers.fail(error);
     this.#done.resolve(this.record());
     this.#settle.resolve(this.record());
     this.#owner.failed(this);
@@ -215,13 +213,6 @@ export class RunningCommand implements Command {
       this.#run();
     }
     this.#lookAtDisk();
-    if (!this.isSettled) this.watch();
-  }
-
-  watch(): void {
-    if (this.#watch !== undefined) return;
-    this.#watch = setInterval(() => this.#lookAtDisk(), WATCH_MS);
-    this.#watch.unref();
   }
 
   /** Stops timers; the command itself goes on. */
@@ -244,10 +235,9 @@ export class RunningCommand implements Command {
     this.#record.run(file.process.started);
     this.#helper = file.meta.boot === this.#owner.boot ? file.process : undefined;
     if (this.#phase === "queued") this.#phase = "running";
-    for (const follow of this.#followers) follow.open();
+    this.#followers.open();
     this.#start.resolve();
     this.#lookAtDisk();
-    if (!this.isSettled) this.watch();
   }
 
   #reportStarted(payload: Uint8Array): void {
@@ -260,14 +250,14 @@ export class RunningCommand implements Command {
     if (this.#phase !== "queued") return;
     this.#phase = "running";
     this.#record.run(Date.now());
-    for (const follow of this.#followers) follow.open();
+    this.#followers.open();
     this.#start.resolve();
     this.#owner.emit("command.started", this.record());
   }
 
   #reportOutput(frame: Frame): void {
     const end = frame.offset + frame.payload.length;
-    for (const follow of this.#followers) follow.output(frame.stream, frame.offset, frame.payload);
+    this.#followers.output(frame.stream, frame.offset, frame.payload);
     this.#grow(frame.stream, end);
   }
 
@@ -282,11 +272,10 @@ export class RunningCommand implements Command {
     this.#phase = "ended";
     clearTimeout(this.#limit);
     const answer = this.record();
-    for (const follow of this.#followers) follow.end(answer);
+    this.#followers.end(answer);
     this.#start.resolve();
     this.#done.resolve(answer);
-    clearTimeout(this.#outputEvent);
-    this.#outputEvent = undefined;
+    this.#outputEvent?.cancel();
     this.#owner.emit("command.ended", answer);
   }
 
@@ -314,40 +303,40 @@ export class RunningCommand implements Command {
     this.#owner.settled(this);
   }
 
+  /** Now, and again as long as it is not settled. */
   #lookAtDisk(): void {
-    // in this order: a helper that ends in between has written its end before it was seen dead
-    const alive = this.#helper !== undefined && isAlive(this.#helper);
-    const file = readRunFile(this.#base);
-    const end = file?.end;
+    const { isAlive, file, ends } = lookAtDisk(this.#base, this.#helper);
     for (const stream of [0, 1] as const) {
-      const length = logEnd(this.#base, stream, file?.marks[stream]);
-      this.#grow(stream, length);
-      for (const follow of this.#followers) follow.grew(stream, length);
+      this.#grow(stream, ends[stream]);
+      this.#followers.grew(stream, ends[stream]);
     }
     if (file !== undefined) this.#record.marked(file.marks);
+    const end = file?.end;
     if (end !== undefined) this.#reportEnd(end);
     if (end?.survivors) this.#settleWith(end.survivors);
-    else if (!alive) this.#lose();
+    else if (!isAlive) this.#lose();
+    if (!this.isSettled) this.#watch ??= new DiskWatch(() => this.#lookAtDisk());
   }
 
   #grow(stream: 0 | 1, end: number): void {
     const { output } = this.#record.now;
     if ((stream === 0 ? output.stdout : output.stderr) >= end) return;
     this.#record.grow(stream, end);
-    if (this.#outputEvent !== undefined || this.#phase !== "running" || !this.#owner.listening()) return;
-    this.#outputEvent = setTimeout(() => {
-      this.#outputEvent = undefined;
-      const { commandID, sessionID, workspaceID, output } = this.#record.now;
-      const { stdout, stderr } = output;
-      this.#owner.emit("command.output", { commandID, sessionID, workspaceID, stdout, stderr });
-    }, OUTPUT_EVENT_MS);
-    this.#outputEvent.unref();
+    if (this.#outputEvent?.isDue || this.#phase !== "running" || !this.#owner.listening()) return;
+    this.#outputEvent ??= new OutputEvent(() => this.#emitOutput());
+    this.#outputEvent.soon();
+  }
+
+  #emitOutput(): void {
+    const { commandID, sessionID, workspaceID, output } = this.#record.now;
+    const { stdout, stderr } = output;
+    this.#owner.emit("command.output", { commandID, sessionID, workspaceID, stdout, stderr });
   }
 
   #clearTimers(): void {
     clearTimeout(this.#limit);
-    clearTimeout(this.#outputEvent);
-    clearInterval(this.#watch);
+    this.#outputEvent?.cancel();
+    this.#watch?.stop();
     this.#watch = undefined;
   }
 }

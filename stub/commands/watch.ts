@@ -2,8 +2,10 @@
 // or of the spawner's socket). Polled: such commands are few, and nothing else tells.
 import { readFileSync, statSync } from "node:fs";
 import { codeOf } from "../../protocol/errors.js";
-import { SUFFIX } from "./files.js";
+import { type RunFile, readRunFile, SUFFIX } from "./files.js";
 import type { Marks } from "./marks.js";
+
+const WATCH_MS = 250;
 
 /** A pid alone is reused sooner or later; with its start time it names one process until the next boot. */
 export interface ProcessName {
@@ -32,8 +34,37 @@ export function bootID(): string {
   }
 }
 
-/** Bytes that a stream has by now; 0 where its log was never made. A ring tells by its marks, a plain log by its size. */
-export function logEnd(base: string, stream: 0 | 1, marks: Marks | undefined): number {
+/** What the disk says of a command by now. */
+export interface OnDisk {
+  /** Its helper is. */
+  isAlive: boolean;
+  file: RunFile | undefined;
+  /** Bytes that stdout and stderr have. */
+  ends: [number, number];
+}
+
+export function lookAtDisk(base: string, helper: ProcessName | undefined): OnDisk {
+  // in this order: a helper that ends in between has written its end before it was seen dead
+  const alive = helper !== undefined && isAlive(helper);
+  const file = readRunFile(base);
+  return { isAlive: alive, file, ends: [logEnd(base, 0, file?.marks[0]), logEnd(base, 1, file?.marks[1])] };
+}
+
+/** Looks again and again, until it is stopped. */
+export class DiskWatch {
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(look: () => void) {
+    this.#timer = setInterval(look, WATCH_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** 0 where the log was never made. A ring tells by its marks, a plain log by its size. */
+function logEnd(base: string, stream: 0 | 1, marks: Marks | undefined): number {
   if (marks !== undefined) return marks.end;
   return statSync(base + (stream === 0 ? SUFFIX.stdout : SUFFIX.stderr), { throwIfNoEntry: false })?.size ?? 0;
 }
