@@ -1,10 +1,9 @@
 // A session on this machine: the reference that the SSH session is compared with, and a runner for tests.
-import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, fromSystem, RemoteError } from "../../../protocol/errors.js";
+import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { FileView } from "../../../protocol/file.js";
 import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
-import type { Access } from "../../../protocol/workspace.js";
 import type {
   BatchResult,
   BatchStep,
@@ -27,10 +26,12 @@ import type {
   WriteFileOptions,
   WrittenFile,
 } from "../runner.js";
-import { LocalApprovals } from "./approvals.js";
+import { runSteps } from "./batch.js";
 import { LOCAL_ENFORCEMENT, LocalCommand } from "./command.js";
 import { listDirectory, makeDirectory, moveFile, readBytes, removeFile, statFile, writeBytes } from "./files.js";
-import { canonicalPath, type PathBase } from "./paths.js";
+import { instructionsOf } from "./instructions.js";
+import { canonicalPath } from "./paths.js";
+import { LocalPlace } from "./place.js";
 import { localPty, type OpenTerminal } from "./pty.js";
 import { findText, globFiles } from "./search.js";
 import { viewFile } from "./view.js";
@@ -54,21 +55,13 @@ export interface LocalMachine {
   openTerminal?: OpenTerminal;
 }
 
-interface Opened extends PathBase {
-  approvals: LocalApprovals;
-  /** Logs of commands. */
-  scratch: string;
-}
-
 export class LocalRunnerSession implements RunnerSession {
   readonly state: RunnerSessionState;
   readonly capabilities: RunnerCapabilities;
   readonly #machine: LocalMachine;
-  readonly #options: RunnerSessionOptions;
+  readonly #place: LocalPlace;
   readonly #commands = new Map<string, Promise<LocalCommand>>();
   readonly #terminals = new Set<RunnerPty>();
-  #opening: Promise<Opened> | undefined;
-  #closed = false;
 
   constructor(
     state: RunnerSessionState,
@@ -79,15 +72,15 @@ export class LocalRunnerSession implements RunnerSession {
     this.state = state;
     this.capabilities = capabilities;
     this.#machine = machine;
-    this.#options = options;
+    this.#place = new LocalPlace(state.destination, machine, options.onAsk);
   }
 
   get connection(): ConnectionState {
-    return this.#opening === undefined ? "idle" : "ready";
+    return this.#place.isOpen ? "ready" : "idle";
   }
 
   async describe(): Promise<HostFacts> {
-    const { directory } = await this.#open();
+    const { directory } = await this.#place.open();
     const { hostname, platform, arch, home, user } = this.#machine;
     const instructions = directory === null ? [] : await instructionsOf(directory);
     return {
@@ -137,19 +130,19 @@ export class LocalRunnerSession implements RunnerSession {
     path: string,
     options: OperationOptions & { offset?: number; length?: number } = {},
   ): Promise<ReadFileResult> {
-    return await readBytes(await this.#allowed(path, "read", "read", options), options);
+    return await readBytes(await this.#place.allowed(path, "read", "read", options), options);
   }
 
   async writeFile(path: string, data: Uint8Array, options: WriteFileOptions = {}): Promise<WrittenFile> {
-    return await writeBytes(await this.#allowed(path, "write", "write", options), data, options);
+    return await writeBytes(await this.#place.allowed(path, "write", "write", options), data, options);
   }
 
   async stat(path: string, options: OperationOptions = {}): Promise<RunnerStat> {
-    return await statFile(await this.#allowed(path, "read", "stat", options));
+    return await statFile(await this.#place.allowed(path, "read", "stat", options));
   }
 
   async readdir(path: string, options: OperationOptions = {}): Promise<RunnerEntry[]> {
-    return await listDirectory(await this.#allowed(path, "read", "list", options));
+    return await listDirectory(await this.#place.allowed(path, "read", "list", options));
   }
 
   async exists(path: string, options: OperationOptions = {}): Promise<boolean> {
@@ -163,7 +156,7 @@ export class LocalRunnerSession implements RunnerSession {
   }
 
   async mkdir(path: string, options: OperationOptions & { parents?: boolean } = {}): Promise<void> {
-    await makeDirectory(await this.#allowed(path, "write", "make directory", options), options.parents ?? false);
+    await makeDirectory(await this.#place.allowed(path, "write", "make directory", options), options.parents ?? false);
   }
 
   async move(
@@ -171,20 +164,20 @@ export class LocalRunnerSession implements RunnerSession {
     to: string,
     options: OperationOptions & { overwrite?: boolean; parents?: boolean } = {},
   ): Promise<void> {
-    const source = await this.#allowed(from, "write", "move", options);
-    await moveFile(source, await this.#allowed(to, "write", "move", options), options);
+    const source = await this.#place.allowed(from, "write", "move", options);
+    await moveFile(source, await this.#place.allowed(to, "write", "move", options), options);
   }
 
   async remove(path: string, options: OperationOptions & { recursive?: boolean } = {}): Promise<void> {
-    await removeFile(await this.#allowed(path, "write", "remove", options), options.recursive ?? false);
+    await removeFile(await this.#place.allowed(path, "write", "remove", options), options.recursive ?? false);
   }
 
   async view(path: string, options: OperationOptions & { offset?: number; limit?: number } = {}): Promise<FileView> {
-    return await viewFile(await this.#allowed(path, "read", "read", options), options.offset, options.limit);
+    return await viewFile(await this.#place.allowed(path, "read", "read", options), options.offset, options.limit);
   }
 
   async glob(pattern: string, options: OperationOptions & { path?: string; limit?: number } = {}): Promise<GlobAnswer> {
-    const directory = await this.#allowed(options.path ?? ".", "read", "glob", options);
+    const directory = await this.#place.allowed(options.path ?? ".", "read", "glob", options);
     return await globFiles(this.#machine.rg, directory, pattern, options.limit, options.signal);
   }
 
@@ -192,28 +185,22 @@ export class LocalRunnerSession implements RunnerSession {
     pattern: string,
     options: OperationOptions & { path?: string; include?: string; limit?: number } = {},
   ): Promise<FindAnswer> {
-    const path = await this.#allowed(options.path ?? ".", "read", "grep", options);
-    const { directory } = await this.#open();
+    const path = await this.#place.allowed(options.path ?? ".", "read", "grep", options);
+    const { directory } = await this.#place.open();
     const { include, limit, signal } = options;
     return await findText(this.#machine.rg, { directory: directory ?? "/", path }, { pattern, include, limit }, signal);
   }
 
   async batch(steps: BatchStep[], options: OperationOptions & { stop?: boolean } = {}): Promise<BatchResult[]> {
-    const results: BatchResult[] = [];
-    for (const step of steps) {
-      const failed = options.stop && results.some((result) => !result.ok);
-      if (failed) results.push({ ok: false, error: new RemoteError("aborted", "an earlier step failed") });
-      else results.push(await this.#step(step, options));
-    }
-    return results;
+    return await runSteps(this, steps, options);
   }
 
   async openPty(request: OpenPtyRequest = {}): Promise<RunnerPty> {
     const { openTerminal, env, home } = this.#machine;
     if (openTerminal === undefined) return unsupported("terminals");
-    const opened = await this.#open();
+    const opened = await this.#place.open();
     const named = request.cwd ?? opened.directory ?? home;
-    const cwd = await this.#allowed(named, "read", "open a terminal", request);
+    const cwd = await this.#place.allowed(named, "read", "open a terminal", request);
     const found = await statFile(cwd).catch(() => undefined);
     if (found?.type !== "directory") throw new RemoteError("cwd_missing", `${cwd} is no directory`);
     const pty = localPty(openTerminal, request, { cwd, env, shell: this.#machine.shell });
@@ -237,19 +224,17 @@ export class LocalRunnerSession implements RunnerSession {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#place.isEnded) return;
+    this.#place.end();
     for (const terminal of this.#terminals) await terminal.close();
     for (const command of await Promise.allSettled(this.#commands.values())) {
       if (command.status === "fulfilled") command.value.close();
     }
-    // That it could not be opened was told to whoever opened it.
-    const opened = await this.#opening?.catch(() => undefined);
-    if (opened !== undefined) await rm(opened.scratch, { recursive: true, force: true });
+    await this.#place.remove();
   }
 
   async #start(request: RunCommandRequest): Promise<LocalCommand> {
-    const opened = await this.#open();
+    const opened = await this.#place.open();
     const named = request.cwd ?? opened.directory ?? (await mkdtemp(join(opened.scratch, "cwd-")));
     const cwd = await canonicalPath(opened, named);
     if (request.cwd !== undefined) await opened.approvals.require(cwd, "write", "working directory", request);
@@ -260,73 +245,6 @@ export class LocalRunnerSession implements RunnerSession {
     const { shell, env } = this.#machine;
     return new LocalCommand(request, { shell, cwd, env, directory: opened.scratch });
   }
-
-  async #step(step: BatchStep, options: OperationOptions): Promise<BatchResult> {
-    try {
-      if (step.op === "stat") return { ok: true, stat: await this.stat(step.path, options) };
-      if (step.op === "read") {
-        const { data, tag } = await this.readFile(step.path, { ...options, length: step.maxBytes });
-        return { ok: true, data, tag };
-      }
-      if (step.op === "write") {
-        const { ifMatch, parents } = step;
-        return { ok: true, written: await this.writeFile(step.path, step.data, { ...options, ifMatch, parents }) };
-      }
-      if (step.op === "remove") await this.#removeIf(step.path, step.ifMatch, options);
-      else await this.move(step.from, step.to, { ...options, parents: step.parents });
-      return { ok: true };
-    } catch (error) {
-      return { ok: false, error: fromSystem(error, String(error), "internal") };
-    }
-  }
-
-  async #removeIf(path: string, ifMatch: string | undefined, options: OperationOptions): Promise<void> {
-    if (ifMatch !== undefined && (await this.stat(path, options)).tag !== ifMatch) {
-      throw new RemoteError("conflict", `${path} changed since it was read`);
-    }
-    await this.remove(path, options);
-  }
-
-  async #allowed(path: string, access: Access, reason: string, options: OperationOptions): Promise<string> {
-    if (options.signal?.aborted) throw new RemoteError("aborted", "aborted", { cause: options.signal.reason });
-    const opened = await this.#open();
-    const canonical = await canonicalPath(opened, path);
-    await opened.approvals.require(canonical, access, reason, options);
-    return canonical;
-  }
-
-  async #open(): Promise<Opened> {
-    if (this.#closed) throw new RemoteError("unavailable", "the session was closed");
-    this.#opening ??= this.#openOnce().catch((error) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return await this.#opening;
-  }
-
-  async #openOnce(): Promise<Opened> {
-    const { home, tmpdir } = this.#machine;
-    const { directory, readRoots = [] } = this.state.destination;
-    const named = { directory: null, home };
-    const root = directory === null ? null : await canonicalPath(named, directory);
-    if (root !== null && (await statFile(root)).type !== "directory")
-      throw new RemoteError("ENOTDIR", `ENOTDIR: ${root}`);
-    const reads = await Promise.all(readRoots.map((path) => canonicalPath(named, path)));
-    const scratch = await realpath(await mkdtemp(join(tmpdir, "opencode-remote-local-")));
-    return { directory: root, home, approvals: new LocalApprovals(root, reads, this.#options.onAsk), scratch };
-  }
-}
-
-async function instructionsOf(directory: string): Promise<HostFacts["instructions"]> {
-  for (const name of ["AGENTS.md", "CLAUDE.md"]) {
-    const path = join(directory, name);
-    const text = await readFile(path, "utf8").catch((error) => {
-      if (codeOf(error) === "ENOENT") return undefined;
-      throw error;
-    });
-    if (text !== undefined) return [{ path, text: text.slice(0, 64 * 1024) }];
-  }
-  return [];
 }
 
 function unsupported(what: string): Promise<never> {
