@@ -114,9 +114,14 @@ function defaultEnvironment(options: Pick<LoginOptions, "shell" | "base">): Reco
   return cleaned(env, base);
 }
 
+/** Names the helper's path for the shell; ours, so `cleaned` drops it. */
+const HELPER = "OPENCODE_REMOTE_SSH_HELPER";
+
 interface Attempt {
   source: "interactive" | "login";
   argv0: string;
+  /** The value of HELPER as one word, whatever it holds. */
+  helper: string;
   args: (script: string) => string[];
   /** The script goes to stdin instead. */
   stdin: boolean;
@@ -126,18 +131,21 @@ interface Attempt {
 function attemptsFor(shell: string): Attempt[] {
   const name = basename(shell);
   if (name === "csh" || name === "tcsh") {
-    return [{ source: "login", argv0: shell, args: () => ["-l"], stdin: true }];
+    return [{ source: "login", argv0: shell, helper: `$${HELPER}:q`, args: () => ["-l"], stdin: true }];
   }
+  const helper = `"$${HELPER}"`;
   return [
-    { source: "interactive", argv0: shell, args: (script) => ["-l", "-i", "-c", script], stdin: false },
-    { source: "login", argv0: shell, args: (script) => ["-l", "-c", script], stdin: false },
+    { source: "interactive", argv0: shell, helper, args: (script) => ["-l", "-i", "-c", script], stdin: false },
+    { source: "login", argv0: shell, helper, args: (script) => ["-l", "-c", script], stdin: false },
   ];
 }
 
 function runShell(options: LoginOptions, attempt: Attempt, marker: string, signal: AbortSignal): Promise<Buffer> {
-  if (/['\\!\n]/.test(options.helper)) return Promise.reject(new Error("the helper's path cannot be quoted"));
-  const script = `exec '${options.helper}' --environment ${marker}`;
-  const env: NodeJS.ProcessEnv = {};
+  // Plain text in single quotes is the same to every shell, but each has its own way out of them; and a variable is no command to
+  // fish before 3.0.
+  const helper = /['\\!\n]/.test(options.helper) ? attempt.helper : `'${options.helper}'`;
+  const script = `exec ${helper} --environment ${marker}`;
+  const env: NodeJS.ProcessEnv = { [HELPER]: options.helper };
   for (const [name, value] of Object.entries(options.base)) if (!name.startsWith("OPENCODE_")) env[name] = value;
   return new Promise((resolve, reject) => {
     // a session of its own: no terminal to be waited for, and one group to be ended

@@ -70,6 +70,25 @@ describe.skipIf(compiler === undefined)("the login environment (needs a C compil
     expect(await read(findExecutable("dash") ?? "")).toMatchObject({ source: "interactive", env: { FROM_DASH: "1" } });
   });
 
+  for (const name of ["sh", "dash", "bash", "zsh", "csh", "tcsh", "fish"]) {
+    const shell = findExecutable(name);
+    it.skipIf(shell === undefined)(
+      `is read from ${name} where the path of the stub is hard to quote (needs ${name})`,
+      async () => {
+        for (const hard of ["it's", "back\\slash", "new\nline", "!bang", "'\"$HOME`id` \\' !!"]) {
+          const helper = join(home, hard, "helper");
+          await mkdir(join(home, hard));
+          await symlink(await helperBinary(), helper);
+          const base = { HOME: home, PATH: "/usr/bin:/bin", OUTSIDE: "it's" };
+          const found = await readLoginEnvironment({ helper, shell: shell ?? "", base });
+          const source = name.endsWith("csh") ? "login" : "interactive";
+          expect(found, hard).toMatchObject({ source, problem: undefined, env: { OUTSIDE: "it's" } });
+          expect(Object.keys(found.env).filter((key) => key.startsWith("OPENCODE_"))).toEqual([]);
+        }
+      },
+    );
+  }
+
   it("falls back to the plain login shell where the interactive one hangs, and says so", async () => {
     await writeFile(join(home, ".bash_profile"), "export PLAIN=1; . ~/.bashrc\n");
     await writeFile(join(home, ".bashrc"), "case $- in *i*) sleep 600;; esac\n");
