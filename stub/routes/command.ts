@@ -121,7 +121,7 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
         { schema: { params: Params, querystring: StdinQuery, response: { 200: StdinAnswer } } },
         async (request) => {
           const command = await find(request, request.params.id);
-          const bytes = request.body instanceof Readable ? request.body : [];
+          const bytes = request.body instanceof Readable ? readAll(request.body) : [];
           const { offset, end } = request.query;
           return command.write({ bytes, offset, end: end === "1", signal: clientGone(request) });
         },
@@ -132,3 +132,12 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
     return (await find(request, request.params.id)).cancel("abort");
   });
 };
+
+/** The rest of what a refusal left unread is thrown away: it stands before the next request of its connection. */
+async function* readAll(body: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body.iterator({ destroyOnReturn: false });
+  } finally {
+    body.resume();
+  }
+}

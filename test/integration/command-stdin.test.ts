@@ -1,7 +1,7 @@
 // Writing to a running command: in order, once each, at its own pace, and across the death of the stub.
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";
-import type { IncomingMessage } from "node:http";
+import { Agent, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -88,7 +88,7 @@ describe.skipIf(compiler === undefined)("the stdin of a command (needs a C compi
     const gate = join(app.folder, "read");
     const { commandID } = await start(`until [ -e '${gate}' ]; do sleep 0.02; done; sha256sum`);
     const leaving = new AbortController();
-    const first = sendBytes(app, `/command/${commandID}/stdin?offset=0`, bytes, leaving.signal);
+    const first = sendBytes(app, `/command/${commandID}/stdin?offset=0`, bytes, { signal: leaving.signal });
     first.catch(() => undefined);
     const path = join(app.folder, "commands");
     await eventually("the socket", async () => (await readdir(path)).includes(`${commandID}.stdin`));
@@ -113,6 +113,20 @@ describe.skipIf(compiler === undefined)("the stdin of a command (needs a C compi
     await writeFile(gate, "");
     await app.commands.get(commandID)?.settled;
     expect(await write(commandID, "", "x")).toMatchObject([409, { code: "stdin_closed" }]);
+  });
+
+  it("leaves the connection usable where it was refused with most of it on its way", async () => {
+    const { commandID } = await start("head -c 3; exec <&-; sleep 600");
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      for (let count = 0; count < 3; count++) {
+        const refused = await sendBytes(app, `/command/${commandID}/stdin?offset=0`, randomBytes(4 * MB), { agent });
+        expect(await answerOf(refused)).toMatchObject([409, { code: "stdin_closed" }]);
+      }
+    } finally {
+      agent.destroy();
+      app.commands.get(commandID)?.cancel("abort");
+    }
   });
 
   it("tells a writer that another one took over", async () => {
