@@ -1,6 +1,6 @@
 // Writing to the stdin of a command that was started with a pipe there. The helper listens at base.stdin and counts what the
 // command was given (stub/native/helper/input.h has the bytes), so it works the same after a restart of the stub.
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
 import type { StdinAnswer } from "../../protocol/command.js";
@@ -35,7 +35,7 @@ export async function writeStdin(base: string, input: StdinInput): Promise<Stdin
     const send = async (bytes: Uint8Array, end: boolean): Promise<StdinAnswer> => {
       socket.write(Buffer.concat([head(at, bytes.length, end), bytes]));
       const { value, done } = await answers.next();
-      if (done) throw lost(base, signal);
+      if (done) throw hungUp(base, signal);
       const wanted = at === undefined ? undefined : at + bytes.length;
       at = wanted ?? value.taken;
       return judge(value, wanted, end);
@@ -121,4 +121,10 @@ async function open(base: string, signal: AbortSignal): Promise<Socket> {
 function lost(base: string, signal: AbortSignal): RemoteError {
   if (signal.aborted) return new RemoteError("aborted", "the client is gone");
   return new RemoteError("stdin_closed", `${basename(base)} takes no more input`);
+}
+
+/** While it listens on, it hangs up only for the next writer; that it said so may be lost to what we were just sending. */
+function hungUp(base: string, signal: AbortSignal): RemoteError {
+  if (signal.aborted || !existsSync(`${base}${SUFFIX.stdin}`)) return lost(base, signal);
+  return new RemoteError("stdin_superseded", "another request writes to this stdin now");
 }

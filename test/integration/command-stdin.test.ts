@@ -146,6 +146,22 @@ describe.skipIf(compiler === undefined)("the stdin of a command (needs a C compi
     app.commands.get(commandID)?.cancel("abort");
   });
 
+  it("never tells a writer that was overtaken that stdin is closed, in whatever moment that comes", async () => {
+    const { commandID } = await start("cat >/dev/null");
+    const bytes = Buffer.alloc(2 * MB);
+    const told = new Set<unknown>();
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, () => write(commandID, `?offset=${round * bytes.length}`, bytes)),
+      );
+      for (const [status, answer] of answers) told.add(status === 200 ? 200 : (answer as { code: string }).code);
+      // whoever came last did it
+      expect(await write(commandID, "", "")).toMatchObject([200, { offset: (round + 1) * bytes.length }]);
+    }
+    expect([...told].sort()).toEqual([200, "stdin_superseded"]);
+    await write(commandID, "?end=1", "");
+  });
+
   it("is empty without being asked for, and says so to who writes", async () => {
     const ran = await run(app, "cat; readlink /proc/self/fd/0");
     expect(ran.stdout.toString()).toBe("/dev/null\n");
