@@ -9,6 +9,7 @@ import { isBroken } from "./broken.js";
 import type { StubClient, StubRequest } from "./client.js";
 import type { Flow } from "./exchange.js";
 import { linkAbort } from "./linked-abort.js";
+import { resumeDelay } from "./resume-delay.js";
 import { hasShape } from "./shape.js";
 
 export interface OutputPiece {
@@ -40,8 +41,6 @@ export interface FollowOptions {
   onAccepted?: (record: CommandRecord) => void;
 }
 
-/** Milliseconds before the stream is looked for again; the last repeats. The link itself waits while it reconnects. */
-const RESUME_DELAYS = [0, 100, 500, 1000];
 /** Attempts in a row that brought nothing new. */
 const RESUME_LIMIT = 8;
 
@@ -81,7 +80,7 @@ async function follow(
       if (!isBroken(error)) throw error;
       failures = reader.progress > before ? 0 : failures + 1;
       if (failures >= RESUME_LIMIT) throw error;
-      await pause(RESUME_DELAYS[Math.min(failures, RESUME_DELAYS.length - 1)] ?? 1000, options.signal);
+      await pause(resumeDelay(failures), options.signal);
     }
   }
 }

@@ -14,7 +14,7 @@ import {
 import { newID } from "../../protocol/ids.js";
 import { startChildStub } from "../fixtures/child-stub.js";
 import { type CommandApp, commandApp, commandRequest, ENFORCEMENT } from "../fixtures/command-app.js";
-import { SocketLink, testApprover } from "../fixtures/socket-link.js";
+import { linkTo, type SocketLink, testApprover } from "../fixtures/socket-link.js";
 
 let app: CommandApp;
 let link: SocketLink;
@@ -265,11 +265,6 @@ describe("many requests", () => {
     expect(new Set(await Promise.all(long))).toEqual(new Set(["aborted"]));
   });
 });
-
-function linkTo(socket: string): SocketLink {
-  const identity = { token: "t", instanceID: "i", version: "0", pid: 0, port: 0, socket };
-  return new SocketLink({ identity: async () => identity, approvers: "/nonexistent" });
-}
 
 class Collected {
   pieces = 0;
