@@ -104,6 +104,12 @@ export interface RunCommandRequest extends OperationOptions {
   cwd?: string;
   env?: Record<string, string>;
   timeoutMs?: number;
+  /**
+   * Its stdin, which is empty without. First read when the command runs, at the command's pace; ended behind the last chunk. A
+   * command that ends, or reads no more, ends the reading. Where the input itself fails the command is cancelled, and that
+   * failure thrown: an end would tell it that this was all. Chunks are not changed afterwards.
+   */
+  input?: AsyncIterable<Uint8Array>;
   /** Ends our side only, with the signal's reason: the command goes on, its output waits. */
   detach?: AbortSignal;
   /** Bytes as they come, in order per stream. Returning a promise slows the reading down, never the command. */

@@ -1,4 +1,5 @@
 // What every runner must do, as stories; run on the local reference and on a real stub.
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -514,6 +515,117 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
       });
     });
 
+    describe("the input of a command", () => {
+      it("is given to it byte for byte and ended, with what it printed on the way", async () => {
+        const session = await open();
+        const bytes = randomBytes(5_000_000);
+        const { result, stdout } = await run(session, {
+          command: "cat; echo over >&2",
+          input: inChunks(bytes, 70_001),
+        });
+        expect(result).toMatchObject({ state: "exited", exit: 0, stdoutBytes: bytes.length });
+        expect(stdout.equals(bytes)).toBe(true);
+      });
+
+      it("may be empty, and without one there is none", async () => {
+        const session = await open();
+        expect((await run(session, { command: "wc -c", input: inChunks(Buffer.of(), 1) })).stdout.toString()).toBe(
+          "0\n",
+        );
+        expect((await run(session, { command: "cat; readlink /proc/self/fd/0" })).stdout.toString()).toBe(
+          "/dev/null\n",
+        );
+      });
+
+      it("reaches it as it comes, a line at a time", async () => {
+        const session = await open();
+        const printed: string[] = [];
+        const input = async function* () {
+          for (const line of ["one", "two", "three"]) {
+            yield Buffer.from(`${line}\n`);
+            await eventually(line, () => printed.join("").endsWith(`got ${line}\n`));
+          }
+        };
+        const { result } = await run(session, {
+          command: 'while read line; do echo "got $line"; done; exit 4',
+          input: input(),
+          onOutput: ({ data }) => void printed.push(Buffer.from(data).toString()),
+        });
+        expect(result.exit).toBe(4);
+        expect(printed.join("")).toBe("got one\ngot two\ngot three\n");
+      });
+
+      it("is a pipe: with a socket bash would take itself for run from afar, and read ~/.bashrc", async () => {
+        const session = await open();
+        const command = "if [ -p /proc/self/fd/0 ]; then echo pipe; fi";
+        const { stdout } = await run(session, { command, input: inChunks(Buffer.of(1), 1) });
+        expect(stdout.toString()).toBe("pipe\n");
+      });
+
+      it("is not read on when the command ends without it, whose status stays its own", async () => {
+        const session = await open();
+        let closed = false;
+        const endless = async function* () {
+          try {
+            for (;;) yield Buffer.alloc(100_000);
+          } finally {
+            closed = true;
+          }
+        };
+        const { result, stdout } = await run(session, { command: "head -c 3 | wc -c; exit 7", input: endless() });
+        expect(result).toMatchObject({ state: "exited", exit: 7, aborted: false });
+        expect(stdout.toString()).toBe("3\n");
+        await eventually("the end of the reading", () => closed);
+        const silent = run(session, { command: "exit 8", input: never() });
+        expect((await silent).result.exit).toBe(8);
+      });
+
+      it("is not read on when the command reads no more, and the command goes on", async () => {
+        const session = await open();
+        const input = async function* () {
+          for (;;) yield Buffer.alloc(100_000);
+        };
+        const { result, stdout } = await run(session, { command: "exec <&-; sleep 0.3; echo done", input: input() });
+        expect([result.exit, stdout.toString()]).toEqual([0, "done\n"]);
+      });
+
+      it("ends with the command when that is aborted in the middle", async () => {
+        const session = await open();
+        const abort = new AbortController();
+        let given = 0;
+        const input = async function* () {
+          for (; ; given++) yield Buffer.alloc(100_000);
+        };
+        const { result } = await run(session, {
+          command: "echo $$ > pid; head -c 1000000 >/dev/null; echo half; exec sleep 300",
+          input: input(),
+          signal: abort.signal,
+          onOutput: () => abort.abort(),
+        });
+        expect(result.aborted).toBe(true);
+        await gone(Number(await readFile(join(project, "pid"), "utf8")));
+        const before = given;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        expect(given).toBe(before);
+      });
+
+      it("that fails cancels the command, which must not take it for the whole", async () => {
+        const session = await open();
+        const input = async function* () {
+          yield Buffer.from("half");
+          await eventually(
+            "the half",
+            async () => (await readFile(join(project, "copy"), "utf8").catch(() => "")) === "half",
+          );
+          throw new Error("the tape tore");
+        };
+        const command = "echo $$ > pid; cat > copy && touch whole; touch whole";
+        await expect(run(session, { command, input: input() })).rejects.toThrow("the tape tore");
+        await gone(Number(await readFile(join(project, "pid"), "utf8")));
+        expect(await session.exists("whole")).toBe(false);
+      });
+    });
+
     describe("search", () => {
       it("finds files by pattern", async () => {
         const session = await open();
@@ -722,6 +834,15 @@ function record(asks: RunnerAsk[], reply: Awaited<ReturnType<OnAsk>>): OnAsk {
     asks.push(ask);
     return reply;
   };
+}
+
+async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size);
+}
+
+/** An input of which nothing comes. */
+async function* never(): AsyncGenerator<Buffer> {
+  await new Promise(() => undefined);
 }
 
 function text(value: string): Uint8Array {

@@ -1,11 +1,12 @@
 // A command on this machine: a process group of its own, ended as a host ends it.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { closeSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { Enforcement } from "../../../protocol/health.js";
 import { orAborted } from "../../waiting/abort.js";
 import type { CommandResult, FollowCommandOptions, RunCommandRequest } from "../runner.js";
+import { type InputPipe, openInputPipe, writeInput } from "./input.js";
 import { OutputLog } from "./output-log.js";
 
 /** From SIGTERM to SIGKILL, milliseconds. */
@@ -40,16 +41,19 @@ export class LocalCommand {
   #over = false;
   #aborted = false;
   #timedOut = false;
+  #inputFailure: { error: unknown } | undefined;
 
   constructor(request: RunCommandRequest, options: LocalCommandOptions) {
     this.commandID = request.commandID;
-    this.#log = new OutputLog(mkdtempSync(join(options.directory, "command-")));
-    const { command, program, args = [] } = request;
+    const scratch = mkdtempSync(join(options.directory, "command-"));
+    this.#log = new OutputLog(scratch);
+    const { command, program, args = [], input } = request;
+    const pipe = input === undefined ? undefined : openInputPipe(scratch);
     const [file, ...rest] = command === undefined ? [program ?? "", ...args] : [options.shell, "-c", command];
     this.#child = spawn(file, rest, {
       cwd: options.cwd,
       env: { ...options.env, ...request.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [pipe?.read ?? "ignore", "pipe", "pipe"],
       detached: true,
     });
     this.#child.stdout?.on("data", (chunk) => this.#log.append("stdout", chunk));
@@ -57,6 +61,7 @@ export class LocalCommand {
     this.ended = this.#end(request.timeoutMs);
     // Told to whoever follows the command, which may be nobody.
     this.ended.catch(() => undefined);
+    if (input !== undefined && pipe !== undefined) this.#feed(input, pipe);
   }
 
   /** Delivers the output from its start, then the end. An abort answers at once, flagged. */
@@ -67,7 +72,11 @@ export class LocalCommand {
     const delivered = orAborted(output, detach).catch((error) => {
       throw detach?.aborted && !signal?.aborted ? detach.reason : error;
     });
-    if (signal === undefined) return await delivered;
+    const whole = delivered.then((result) => {
+      if (this.#inputFailure !== undefined) throw this.#inputFailure.error;
+      return result;
+    });
+    if (signal === undefined) return await whole;
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<CommandResult>((resolve) => {
       onAbort = () => {
@@ -78,7 +87,7 @@ export class LocalCommand {
       else signal.addEventListener("abort", onAbort, { once: true });
     });
     try {
-      return await Promise.race([delivered, aborted]);
+      return await Promise.race([whole, aborted]);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
@@ -107,6 +116,20 @@ export class LocalCommand {
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
     this.#log.close();
+  }
+
+  #feed(input: AsyncIterable<Uint8Array>, { read, write }: InputPipe): void {
+    closeSync(read);
+    const ended = new AbortController();
+    const onEnd = () => ended.abort();
+    this.ended.then(onEnd, onEnd);
+    writeInput(input, write, {
+      ended: ended.signal,
+      onFailure: (error) => {
+        this.#inputFailure = { error };
+        this.cancel();
+      },
+    });
   }
 
   async #end(timeoutMs: number | undefined): Promise<CommandResult> {

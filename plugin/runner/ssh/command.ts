@@ -18,6 +18,8 @@ export interface CommandWork {
   /** Our side is closed: the command goes on, nobody listens. */
   closed: AbortSignal;
   onOutput?: (chunk: OutputChunk) => void | Promise<void>;
+  /** The host has it; called once, with its end where it was quick. */
+  onAccepted?: (record: CommandRecord) => void;
   /** Calls `follow` with the request, again after each answered ask. `signal` ends asks, not the request. */
   start(follow: (request: CommandRequest) => Promise<CommandRecord>): Promise<CommandRecord>;
 }
@@ -52,6 +54,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
       onAccepted: (first) => {
         record = first;
         accept();
+        work.onAccepted?.(first);
       },
     });
   });

@@ -34,9 +34,10 @@ import type {
 } from "../runner.js";
 import { withAsks } from "./asking.js";
 import { runBatch } from "./batch.js";
-import { runCommand, toResult } from "./command.js";
+import { type CommandWork, runCommand, toResult } from "./command.js";
 import { defined } from "./defined.js";
 import { LookGatherer } from "./gather.js";
+import { runWithInput } from "./input.js";
 import { Looks } from "./looks.js";
 import { ptyBody, ptyOf } from "./pty.js";
 import { applySetting, type HostSetting } from "./setting.js";
@@ -99,7 +100,7 @@ export class SshRunnerSession implements RunnerSession {
 
   async runCommand(request: RunCommandRequest): Promise<CommandResult> {
     const { client, workspace, setting } = await this.#open();
-    const { commandID, cwd, timeoutMs } = request;
+    const { commandID, cwd, timeoutMs, input } = request;
     const body = {
       commandID,
       sessionID: request.sessionID ?? this.#ownSessionID,
@@ -107,11 +108,12 @@ export class SshRunnerSession implements RunnerSession {
       ...applySetting(request, setting),
       ...(cwd === undefined ? {} : { cwd }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(input === undefined ? {} : { stdin: "pipe" as const }),
       onAsk: "fail" as const,
     };
     const { detach } = request;
     const signal = this.#signal(request.signal, detach);
-    return await runCommand({
+    const work: CommandWork = {
       client,
       commandID,
       signal: request.signal,
@@ -123,7 +125,8 @@ export class SshRunnerSession implements RunnerSession {
           const permissionID = answered.at(-1);
           return workspace.within(() => follow(permissionID === undefined ? body : { ...body, permissionID }));
         }),
-    });
+    };
+    return await (input === undefined ? runCommand(work) : runWithInput(work, input));
   }
 
   async cancelCommand(commandID: string, signal?: AbortSignal): Promise<boolean> {
