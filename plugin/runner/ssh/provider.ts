@@ -3,7 +3,8 @@ import { Check } from "typebox/value";
 import { RemoteError } from "../../../protocol/errors.js";
 import { WorkspaceID } from "../../../protocol/ids.js";
 import type { RunnerCapabilities, RunnerDestination, RunnerProvider, RunnerSessionOptions } from "../runner.js";
-import { type OpenedHost, SshRunnerSession } from "./session.js";
+import type { OpenedHost } from "./calls.js";
+import { SshRunnerSession } from "./session.js";
 
 export const SSH_PROVIDER_ID = "ssh";
 
