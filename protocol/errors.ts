@@ -120,7 +120,8 @@ export const ERRORS = {
   impostor: { status: 403, hint: "another program listens in the stub's place; the token was not sent" },
   protocol_mismatch: { status: 502, hint: "update the plugin: the host runs a newer, incompatible stub" },
   bundle_missing: { status: 500, hint: "run npm run build" },
-  // laptop: our own standard output
+  // laptop: our own standard input and output
+  input_failed: { status: 500, hint: "standard input could not be read here; the command was ended" },
   output_failed: { status: 500, hint: "the output could not be written here: a full disk, or a terminal that is gone" },
   // laptop: OpenCode
   opencode_missing: { status: 500, hint: "npm install -g opencode-ai@1.18.33" },

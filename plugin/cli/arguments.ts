@@ -15,6 +15,7 @@ const OPTIONS = {
   cwd: { type: "string" },
   env: { type: "string", multiple: true },
   timeout: { type: "string" },
+  stdin: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
   force: { type: "boolean" },
   c: { type: "string", short: "c" },
@@ -40,7 +41,15 @@ export interface Invocation {
   words: string[];
   /** Behind `--`; undefined: there was none. */
   rest: string[] | undefined;
-  options: { cwd?: string; env: Record<string, string>; timeoutMs?: number; yes: boolean; force: boolean; c?: string };
+  options: {
+    cwd?: string;
+    env: Record<string, string>;
+    timeoutMs?: number;
+    stdin: boolean;
+    yes: boolean;
+    force: boolean;
+    c?: string;
+  };
 }
 
 /** `cwd`: what relative file names of the command line are relative to. Throws `usage`. */
@@ -77,6 +86,7 @@ export function parseArguments(argv: string[], cwd: string): Invocation {
       ...(values.timeout === undefined
         ? {}
         : { timeoutMs: Math.ceil(numberOf("--timeout", values.timeout, 0.001, 604_800, false) * 1000) }),
+      stdin: values.stdin ?? false,
       yes: values.yes ?? false,
       force: values.force ?? false,
       ...(values.c === undefined ? {} : { c: values.c }),

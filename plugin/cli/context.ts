@@ -1,4 +1,5 @@
 // What every command of the CLI is given; made once by main.ts, the only file that reads the process.
+import type { Readable } from "node:stream";
 import type { Remote } from "../compose.js";
 import type { Globals, Invocation } from "./arguments.js";
 import type { Interrupt } from "./interrupt.js";
@@ -14,6 +15,8 @@ export interface CliContext {
   remote: Remote;
   /** Resolves when the bytes are handed on, so that memory stays bounded. Rejects with `ReaderLeft` or `output_failed`. */
   write(stream: "stdout" | "stderr", data: Uint8Array | string): Promise<void>;
+  /** Not touched before it is asked for: who does not read it leaves it to whoever shares it. */
+  stdin(): Readable;
   progress: Progress;
   interrupt: Interrupt;
   /** Undefined where nobody can be asked. */

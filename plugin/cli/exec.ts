@@ -7,6 +7,7 @@ import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
 import { commandOf, hostOf, hostPath } from "./host-words.js";
+import { readInput } from "./input.js";
 import { LostNotice } from "./lost-notice.js";
 import { printable } from "./printable.js";
 
@@ -24,6 +25,8 @@ export interface Execution {
   what: { command: string } | { program: string; args: string[] };
   env: Record<string, string>;
   timeoutMs?: number;
+  /** Standard input is the command's. */
+  stdin?: boolean;
   yes: boolean;
 }
 
@@ -33,13 +36,14 @@ export const exec: Command = async (context) => {
   const host = hostOf(words, "exec");
   const what = commandOf(rest);
   const { directory } = await context.remote.resolve(host);
-  const { cwd, env, timeoutMs, yes } = options;
+  const { cwd, env, timeoutMs, stdin, yes } = options;
   return await execute(context, {
     host,
     directory: cwd === undefined ? (directory ?? null) : hostPath(cwd),
     what,
     env,
     timeoutMs,
+    stdin,
     yes,
   });
 };
@@ -62,7 +66,7 @@ async function runIn(
   cwd?: string,
 ): Promise<number> {
   const { remote, progress, terminal, interrupt } = context;
-  const { host, what, env, timeoutMs, yes } = execution;
+  const { host, what, env, timeoutMs, stdin, yes } = execution;
   await connected(context, host);
   const workspaceID = execution.workspaceID ?? (await remote.workspaceID(host, directory));
   const shown = progress.visible;
@@ -84,6 +88,7 @@ async function runIn(
     env,
     ...(cwd === undefined ? {} : { cwd }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(stdin ? { input: readInput(context.stdin(), () => interrupt.status !== undefined) } : {}),
     onOutput: receiver.take,
     signal: interrupt.signal,
   };

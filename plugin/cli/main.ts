@@ -125,6 +125,7 @@ function contextOf(invocation: Invocation, interrupt: Interrupt, progress: Progr
     home,
     remote,
     write,
+    stdin: () => process.stdin,
     progress,
     interrupt,
     terminal,

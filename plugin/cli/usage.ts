@@ -35,9 +35,9 @@ What stands behind -- goes to \`opencode attach\`.`,
 For people it prints a curl command that works.`,
   },
   exec: {
-    line: "exec HOST [--cwd DIR] [--env NAME=VALUE]... [--timeout SECONDS] [--yes] -- CMD...",
+    line: "exec HOST [--cwd DIR] [--env NAME=VALUE]... [--timeout SECONDS] [--stdin] [--yes] -- CMD...",
     summary: "run a command on a host",
-    options: ["cwd", "env", "timeout", "yes"],
+    options: ["cwd", "env", "timeout", "stdin", "yes"],
     rest: true,
     help: `Output and errors come as they are; the exit status is the command's (128+n where signal n ended it),
 255 where it did not run. One word with spaces or shell characters is text for the host's shell, anything else
@@ -47,6 +47,8 @@ a program with its arguments.
                      temporary directory
   --env NAME=VALUE   set a variable; may be repeated
   --timeout SECONDS  end the command after this time
+  --stdin            give the command what stands on standard input, to its end: tar c . | … --stdin -- tar x -C DIR
+                     Without it nothing is read from there, so a \`while read\` around it keeps its lines
   --yes, -y          answer every ask with \`once\`
   --json             lines of JSON: {"type":"output","stream","offset","base64"}…, {"type":"end",…}
 

@@ -1,0 +1,20 @@
+// Standard input for a command on a host, as bytes.
+import type { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { RemoteError } from "../../protocol/errors.js";
+
+/**
+ * Reads nothing before it is iterated. Throws `input_failed`: an end in its place would say that this was all. The same Ctrl-C
+ * that ends us ends who writes to us (`tar c . | …`), and what it had written by then is not all either: such an end never comes.
+ */
+export async function* readInput(stdin: Readable, isInterrupted: () => boolean): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of stdin) yield chunk as Uint8Array;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new RemoteError("input_failed", `stdin: ${text}`, { cause: error });
+  }
+  // the signal may have come with the end, and be told behind it
+  await setImmediate();
+  if (isInterrupted()) await new Promise(() => undefined);
+}
