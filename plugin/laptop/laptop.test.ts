@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createPublicKey, verify } from "node:crypto";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -67,19 +67,27 @@ describe("a place that cannot be written", () => {
     });
   });
 
-  it.skipIf(isRoot)(
-    "holds neither a key nor what is known of hosts (not as root, who may write everywhere)",
-    async () => {
-      await ensureStateDirectory(paths);
-      await chmod(paths.log, 0o500);
-      await chmod(paths.directory, 0o500);
-      // our own directory is made ours again, as it always was
-      await expect(loadApprover(paths)).rejects.toMatchObject({ name: "RemoteError", code: "EACCES" });
-      await expect(new HostsFile(paths).update("web", (known) => known)).rejects.toMatchObject({ name: "RemoteError" });
-      await chmod(paths.directory, 0o700);
-    },
-  );
+  it("holds neither a key nor what is known of hosts", async () => {
+    await ensureStateDirectory(paths);
+    await using _ = await writeProtected(paths.directory);
+    await expect(loadApprover(paths)).rejects.toMatchObject({ name: "RemoteError", code: isRoot ? "EROFS" : "EACCES" });
+    await expect(new HostsFile(paths).update("web", (known) => known)).rejects.toMatchObject({ name: "RemoteError" });
+  });
 });
+
+/** By its mode, or for root, who may write everywhere, by a read-only mount. */
+async function writeProtected(directory: string): Promise<AsyncDisposable> {
+  if (isRoot) {
+    await run("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", directory]);
+    await mkdir(join(directory, "log"), { mode: 0o700 });
+    await run("mount", ["-o", "remount,ro", directory]);
+    return { [Symbol.asyncDispose]: async () => void (await run("umount", [directory])) };
+  }
+  await chmod(join(directory, "log"), 0o500);
+  // our own directory is made ours again, as it always was
+  await chmod(directory, 0o500);
+  return { [Symbol.asyncDispose]: () => chmod(directory, 0o700) };
+}
 
 describe("the approver's key", () => {
   it("is made once, 0600, and signs what its public half verifies", async () => {

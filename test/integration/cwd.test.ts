@@ -128,7 +128,8 @@ describe("what comes with a command", () => {
 
   it("/command is an API: nothing answers 200 for what is no command (row 31)", async () => {
     const workspace = await bench.workspace();
-    expect((await bench.send("/command")).status).toBe(404);
+    expect(await bench.send(`/command?workspace=${workspace.id}`)).toMatchObject({ status: 200, body: [] });
+    expect((await bench.send("/command", { method: "PUT", body: {} })).status).toBe(404);
     expect((await bench.send("/command", { body: {} })).status).toBe(400);
     const base = { commandID: newID("cmd"), sessionID: newID("ses"), workspaceID: workspace.id };
     expect(await bench.send("/command", { body: base })).toMatchObject({
