@@ -1,11 +1,14 @@
 // `exec --stdin` as a person uses it: in pipes, from files, at a terminal.
 import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../fixtures/processes.js";
 import { CliHost, canRunCli, cliReason, ended } from "./fixtures/cli-host.js";
 
+const ROOT = join(import.meta.dirname, "../..");
+const OPENCODE = join(ROOT, "node_modules/opencode-linux-x64/bin/opencode");
 const MB = 1024 * 1024;
 
 describe.skipIf(!canRunCli)(`exec --stdin (${cliReason})`, () => {
@@ -109,6 +112,19 @@ describe.skipIf(!canRunCli)(`exec --stdin (${cliReason})`, () => {
     running.type("\u0004");
     await running.says("over");
     expect((await running.ended).status).toBe(0);
+  });
+
+  it.skipIf(!existsSync(OPENCODE))("is the same under OpenCode's own runtime (needs opencode-linux-x64)", async () => {
+    const program = `BUN_BE_BUN=1 ${OPENCODE} ${join(ROOT, "dist/cli.js")} exec box --cwd ${project} --stdin --`;
+    const bytes = randomBytes(5 * MB);
+    const sum = createHash("sha256").update(bytes).digest("hex");
+    await writeFile(join(host.laptop.home, "bun"), bytes);
+    for (const line of [`${program} sha256sum < bun`, `cat bun | ${program} sha256sum`]) {
+      const result = await host.laptop.shell(line);
+      expect([result.stdout.toString(), result.stderr, result.status]).toEqual([`${sum}  -\n`, "", 0]);
+    }
+    const early = await host.laptop.shell(`${program} 'head -c 3 | wc -c; exit 7' < /dev/zero`);
+    expect([early.stdout.toString(), early.stderr, early.status]).toEqual(["3\n", "", 7]);
   });
 
   it("is told of in --help, and what its absence means", async () => {
