@@ -3,27 +3,17 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { ByteRange, CommandRecord } from "../../protocol/command.js";
 import { FrameType } from "../../protocol/frames.js";
 import { parseEnd } from "../../stub/commands/files.js";
 import { LogReader } from "../../stub/commands/log-reader.js";
-import {
-  body,
-  type CommandApp,
-  collect,
-  commandApp,
-  commandRequest,
-  json,
-  run,
-  send,
-} from "../fixtures/command-app.js";
-import { cCompiler } from "../fixtures/helper-binary.js";
+import { body, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
+import { describeCommands } from "../fixtures/describe-commands.js";
 import { eventually } from "../fixtures/processes.js";
 import { rawSpawner } from "../fixtures/raw-spawner.js";
 import { smallDisk } from "../fixtures/small-disk.js";
 
-const compiler = await cCompiler();
 const CAP = 64 * 1024;
 const mayMount = process.getuid?.() === 0;
 
@@ -37,13 +27,7 @@ function numbered(from: number, to: number): Buffer {
 
 const printNumbered = (lines: number) => `seq -f %07.0f 1 ${lines}`;
 
-describe.skipIf(compiler === undefined)("output beyond the cap (needs a C compiler)", () => {
-  let app: CommandApp;
-  beforeAll(async () => {
-    app = await commandApp({ logCap: CAP, graceMs: 300 });
-  });
-  afterAll(() => app[Symbol.asyncDispose]());
-
+describeCommands("output beyond the cap", { logCap: CAP, graceMs: 300 }, (app) => {
   const logSize = async (id: string, stream = "stdout") =>
     (await stat(join(app.folder, "commands", `${id}.${stream}`))).size;
 

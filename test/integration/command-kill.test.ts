@@ -3,27 +3,17 @@ import { execFileSync, spawn } from "node:child_process";
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
 import { FrameType } from "../../protocol/frames.js";
 import { readRunFile } from "../../stub/commands/files.js";
 import { encodeCancel } from "../../stub/commands/request.js";
 import { isAlive } from "../../stub/commands/watch.js";
-import {
-  body,
-  type CommandApp,
-  collect,
-  commandApp,
-  commandRequest,
-  json,
-  run,
-  send,
-} from "../fixtures/command-app.js";
+import { body, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
+import { describeCommands } from "../fixtures/describe-commands.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
 import { outputOf, rawSpawner } from "../fixtures/raw-spawner.js";
-
-const compiler = await cCompiler();
 
 /** A grandchild in a session of its own that ignores SIGTERM; its pid goes to `file`. */
 const escapee = (file: string) =>
@@ -36,13 +26,7 @@ async function pidFrom(file: string) {
   return name;
 }
 
-describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)", () => {
-  let app: CommandApp;
-  beforeAll(async () => {
-    app = await commandApp({ graceMs: 1000 });
-  });
-  afterAll(() => app[Symbol.asyncDispose]());
-
+describeCommands("ending a command", { graceMs: 1000 }, (app) => {
   it("answers when the shell ends, even while a child keeps its pipes open, and says that one is left", async () => {
     const ran = await run(app, "sleep 600 & echo $!");
     const child = await processName(Number(ran.stdout.toString()));
@@ -106,7 +90,7 @@ describe.skipIf(compiler === undefined)("ending a command (needs a C compiler)",
       const source = join(folder, "stay.c");
       const stay = join(folder, "stay");
       await writeFile(source, "#include <unistd.h>\nint main(void) { setuid(0); for (;;) pause(); }\n");
-      execFileSync(compiler ?? "", ["-o", stay, source]);
+      execFileSync((await cCompiler()) ?? "", ["-o", stay, source]);
       await chmod(stay, 0o4755);
       await chmod(folder, 0o777);
       const spawner = await rawSpawner({ uid: 65534, gid: 65534 });

@@ -4,7 +4,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { Agent, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { CommandRequest } from "../../protocol/command.js";
 import {
   body,
@@ -18,22 +18,15 @@ import {
   sendBytes,
 } from "../fixtures/command-app.js";
 import { stubProcess } from "../fixtures/command-process.js";
-import { cCompiler } from "../fixtures/helper-binary.js";
+import { describeCommands } from "../fixtures/describe-commands.js";
 import { helperOf } from "../fixtures/helper-process.js";
 import { eventually, killIfAlive } from "../fixtures/processes.js";
 
-const compiler = await cCompiler();
 const MB = 1024 * 1024;
 
 const answerOf = async (response: IncomingMessage) => [response.statusCode, await json<object>(response)];
 
-describe.skipIf(compiler === undefined)("the stdin of a command (needs a C compiler)", () => {
-  let app: CommandApp;
-  beforeAll(async () => {
-    app = await commandApp({ graceMs: 300 });
-  });
-  afterAll(() => app[Symbol.asyncDispose]());
-
+describeCommands("the stdin of a command", { graceMs: 300 }, (app) => {
   const start = async (command: string, at: Pick<CommandApp, "socket"> = app): Promise<CommandRequest> => {
     const request = commandRequest({ command, stdin: "pipe" });
     await json(await send(at, "POST", "/command", request));

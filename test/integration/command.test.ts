@@ -1,30 +1,13 @@
 // What one command gives back: bytes, streams, status, environment, errors. Rows 31-33 of the original's defects.
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { FrameType, frameReader } from "../../protocol/frames.js";
 import { parseRun } from "../../stub/commands/files.js";
-import {
-  body,
-  type CommandApp,
-  collect,
-  commandApp,
-  commandRequest,
-  json,
-  run,
-  send,
-} from "../fixtures/command-app.js";
-import { cCompiler } from "../fixtures/helper-binary.js";
+import { body, collect, commandRequest, json, run, send } from "../fixtures/command-app.js";
+import { describeCommands } from "../fixtures/describe-commands.js";
 
-const compiler = await cCompiler();
-
-describe.skipIf(compiler === undefined)("a command on the host (needs a C compiler)", () => {
-  let app: CommandApp;
-  beforeAll(async () => {
-    app = await commandApp();
-  });
-  afterAll(() => app[Symbol.asyncDispose]());
-
+describeCommands("a command on the host", {}, (app) => {
   it("gives stdout and stderr apart, byte for byte, FF and FE included", async () => {
     const ran = await run(app, String.raw`printf '\377\376\000a'; printf '\376\377' >&2`);
     expect([...ran.stdout]).toEqual([0xff, 0xfe, 0x00, 0x61]);
