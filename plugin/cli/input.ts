@@ -1,7 +1,10 @@
 // Standard input for a command on a host, as bytes.
 import type { Readable } from "node:stream";
-import { setImmediate } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { RemoteError } from "../../protocol/errors.js";
+
+/** An end and the signal that made it are told within this time of each other, milliseconds. */
+const SIGNAL_MS = 50;
 
 /**
  * Reads nothing before it is iterated. Throws `input_failed`: an end in its place would say that this was all. The same Ctrl-C
@@ -14,7 +17,6 @@ export async function* readInput(stdin: Readable, isInterrupted: () => boolean):
     const text = error instanceof Error ? error.message : String(error);
     throw new RemoteError("input_failed", `stdin: ${text}`, { cause: error });
   }
-  // the signal may have come with the end, and be told behind it
-  await setImmediate();
+  await setTimeout(SIGNAL_MS);
   if (isInterrupted()) await new Promise(() => undefined);
 }

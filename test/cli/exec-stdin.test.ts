@@ -72,13 +72,16 @@ describe.skipIf(!canRunCli)(`exec --stdin (${cliReason})`, () => {
 
   it("is no whole input where Ctrl-C ended who wrote it: the command is ended, and told of no end", async () => {
     const command = "trap '' TERM; echo $$ > victim; cat > copy && touch whole";
-    const running = host.laptop.start(["exec", "box", "--cwd", project, "--stdin", "--", command], { stdin: "pipe" });
+    const running = host.laptop.start(["exec", "box", "--cwd", project, "--verbose", "--stdin", "--", command], {
+      stdin: "pipe",
+    });
     running.child.stdin?.write("half");
     await eventually(
       "the half",
       async () => (await readFile(join(project, "copy"), "utf8").catch(() => "")) === "half",
     );
     running.child.kill("SIGINT");
+    await running.says("Ctrl-C again leaves at once");
     running.child.stdin?.end();
     expect((await running.ended).status).toBe(130);
     await ended(Number(await readFile(join(project, "victim"), "utf8")));
