@@ -1,8 +1,9 @@
 // Bytes of a terminal, to the last one.
 import { join } from "node:path";
 import { ReadStream } from "node:tty";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { compilePtyAddon } from "../../scripts/build/pty-addon.js";
+import { describe } from "../../test/fixtures/with-compiler.js";
 import { loadPtyAddon } from "./addon.js";
 import { PtyProcess } from "./pty-process.js";
 

@@ -1,10 +1,11 @@
 // Approvers: who may say yes. A signature is good once, for one stub instance, for a few minutes.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import { Approvers } from "../../stub/auth/approvers.js";
 import { signedRequest, testKey } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

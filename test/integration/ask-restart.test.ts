@@ -2,10 +2,11 @@
 import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { PermissionRequired } from "../../protocol/permission.js";
 import type { StubFetchOptions } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let folder: string;

@@ -4,9 +4,10 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { Bearer } from "../../stub/auth/token.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 
 let stub: StubFixture;
 beforeAll(async () => {

@@ -1,9 +1,10 @@
 // Where commands may stand: the real path decides, whatever was written.
 import { access, mkdir, readdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
 import { newID } from "../../protocol/ids.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

@@ -1,11 +1,12 @@
 // A disk that fills up under a running stub: every request that cannot be kept says so, nothing is pretended, and it goes on.
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Approval } from "../../protocol/workspace.js";
 import { canMount, reason } from "../binary/fixtures/needs.js";
 import { type SmallDisk, smallDisk } from "../fixtures/small-disk.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 const BASE = "/experimental/workspace";

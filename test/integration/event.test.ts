@@ -4,12 +4,13 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import { EventBus } from "../../stub/events/bus.js";
 import { EventClients } from "../../stub/events/clients.js";
 import { EventSource, type SseEvent } from "../fixtures/event-source.js";
 import { rssOf } from "../fixtures/memory.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

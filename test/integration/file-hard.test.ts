@@ -1,9 +1,10 @@
 // Files in hard places: full and read-only disks, other file systems, other owners, sparse, huge and shrinking ones.
 import { chmod, chown, mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import type { BatchAnswer, FileView, FileWritten } from "../../protocol/file.js";
 import { type SmallDisk, smallDisk } from "../fixtures/small-disk.js";
+import { describe, it } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

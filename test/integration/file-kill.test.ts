@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { Temporaries } from "../../stub/files/temporaries.js";
+import { it } from "../fixtures/with-compiler.js";
 import { eventually, workbench } from "../fixtures/workbench.js";
 
 let folder: string;

@@ -17,10 +17,11 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { BatchAnswer, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import type { StubFetchOptions } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { type Answer, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

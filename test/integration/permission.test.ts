@@ -1,10 +1,11 @@
 // Asking: default deny, answers that mean what they say, and nobody asked twice for one thing.
 import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { PermissionRequired } from "../../protocol/permission.js";
 import type { Approval } from "../../protocol/workspace.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

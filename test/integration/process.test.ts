@@ -5,12 +5,13 @@ import { access, chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, w
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { StubJson } from "../../protocol/install.js";
 import { PROTOCOL } from "../../protocol/version.js";
 import { acquireLock } from "../../stub/instance-lock.js";
 import { startStub, stubParts } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually } from "../fixtures/workbench.js";
 
 const ENTRY = join(import.meta.dirname, "../../stub/main.ts");

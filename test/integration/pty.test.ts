@@ -1,13 +1,14 @@
 // Terminals: OpenCode's shape, nothing lost by who comes back, nothing left behind by who ends one.
 import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Pty } from "../../protocol/pty.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import { EventSource } from "../fixtures/event-source.js";
 import { eventually, processName } from "../fixtures/processes.js";
 import { connectPty, type PtyConnectOptions, type PtyTestClient } from "../fixtures/pty-client.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

@@ -2,12 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { FindAnswer, GlobAnswer, TextMatch } from "../../protocol/search.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import type { FileContext } from "../../stub/files/access.js";
 import type { Pass } from "../../stub/permission/gate.js";
 import { Search } from "../../stub/search/search.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

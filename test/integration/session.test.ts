@@ -1,8 +1,9 @@
 // Sessions and their shell: OpenCode's shapes, told while it happens.
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import { EventSource, type SseEvent } from "../fixtures/event-source.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

@@ -5,13 +5,14 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
 import { FrameType, frameReader } from "../../protocol/frames.js";
 import { newID } from "../../protocol/ids.js";
 import type { StubJson } from "../../protocol/install.js";
 import type { Ask } from "../../protocol/permission.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let folder: string;

@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { FileStatus, VcsFileDiff, VcsFileStatus, VcsInfo } from "../../protocol/vcs.js";
 import { changedTree, gitTree } from "../fixtures/git-tree.js";
 import { hasProgram } from "../fixtures/programs.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

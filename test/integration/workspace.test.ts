@@ -1,11 +1,12 @@
 // Workspaces: created once, kept across restarts, gone for good when they are deleted.
 import { access, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Approval } from "../../protocol/workspace.js";
 import { isAlive, type ProcessName, processName } from "../../stub/process-name.js";
 import { startStub } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { writeInput } from "../../plugin/stub-client/command-input.js";
 import { followCommand } from "../../plugin/stub-client/command-stream.js";
@@ -11,6 +11,7 @@ import { startChildStub } from "../fixtures/child-stub.js";
 import { type CommandApp, commandApp, commandRequest } from "../fixtures/command-app.js";
 import { eventually } from "../fixtures/processes.js";
 import { linkTo, type SocketLink, testApprover } from "../fixtures/socket-link.js";
+import { describe } from "../fixtures/with-compiler.js";
 
 const MB = 1024 * 1024;
 

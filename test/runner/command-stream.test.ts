@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import {
   followCommand,
@@ -15,6 +15,7 @@ import { newID } from "../../protocol/ids.js";
 import { startChildStub } from "../fixtures/child-stub.js";
 import { type CommandApp, commandApp, commandRequest, ENFORCEMENT } from "../fixtures/command-app.js";
 import { linkTo, type SocketLink, testApprover } from "../fixtures/socket-link.js";
+import { describe } from "../fixtures/with-compiler.js";
 
 let app: CommandApp;
 let link: SocketLink;

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import type {
   OnAsk,
   RunCommandRequest,
@@ -15,6 +15,7 @@ import type {
 } from "../../plugin/runner/runner.js";
 import { newID } from "../../protocol/ids.js";
 import { eventually } from "../fixtures/processes.js";
+import { describe } from "../fixtures/with-compiler.js";
 
 /** A runner and the machine it works on: here both are this one, so the stories can look at the files themselves. */
 export interface ContractHost {

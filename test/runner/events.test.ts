@@ -2,7 +2,7 @@
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { followCommand } from "../../plugin/stub-client/command-stream.js";
 import { type EventGap, followEvents } from "../../plugin/stub-client/events.js";
@@ -12,6 +12,7 @@ import { type Runtime, startScript } from "../fixtures/bundled-script.js";
 import { EventSource } from "../fixtures/event-source.js";
 import { identityOf, SocketLink, testApprover } from "../fixtures/socket-link.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 
 const CUTS = 10;
 const COMMANDS = 150;

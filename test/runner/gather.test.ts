@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RunnerSession } from "../../plugin/runner/runner.js";
 import { LookGatherer } from "../../plugin/runner/ssh/gather.js";
 import { createSshRunner } from "../../plugin/runner/ssh/provider.js";
@@ -13,6 +13,7 @@ import type { BatchRequest, BatchResult } from "../../protocol/file.js";
 import { newID } from "../../protocol/ids.js";
 import { identityOf, SocketLink, testApprover } from "../fixtures/socket-link.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 
 describe("looks at files of a real host", () => {
   let stub: StubFixture;

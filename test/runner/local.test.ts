@@ -11,22 +11,24 @@ import { runnerContract } from "./contract.js";
 
 const ROOT = join(import.meta.dirname, "../..");
 const BUILD = { cacheDir: join(ROOT, ".cache/build"), log: { stage: () => undefined, warn: () => undefined } };
-const addon = loadPtyAddon(await compilePtyAddon(BUILD, ROOT));
 
 /** Terminals by the stub's own part, read as text. */
-const openTerminal: OpenTerminal = (options) => {
-  const decoder = new TextDecoder();
-  const terminal = new PtyProcess(addon, {
-    ...options,
-    onData: (bytes) => options.onData(decoder.decode(bytes, { stream: true })),
-    onExit: ({ code, signal }) => options.onExit(code, signal),
-  });
-  return {
-    pid: terminal.pid,
-    write: (text) => terminal.write(Buffer.from(text)),
-    resize: (size) => terminal.resize(size),
+async function terminals(): Promise<OpenTerminal> {
+  const addon = loadPtyAddon(await compilePtyAddon(BUILD, ROOT));
+  return (options) => {
+    const decoder = new TextDecoder();
+    const terminal = new PtyProcess(addon, {
+      ...options,
+      onData: (bytes) => options.onData(decoder.decode(bytes, { stream: true })),
+      onExit: ({ code, signal }) => options.onExit(code, signal),
+    });
+    return {
+      pid: terminal.pid,
+      write: (text) => terminal.write(Buffer.from(text)),
+      resize: (size) => terminal.resize(size),
+    };
   };
-};
+}
 
 runnerContract("local", async () => ({
   provider: createLocalRunner({
@@ -39,7 +41,7 @@ runnerContract("local", async () => ({
     rg: rgPath,
     env: { PATH: process.env.PATH, HOME: homedir() },
     tmpdir: tmpdir(),
-    openTerminal,
+    openTerminal: await terminals(),
   }),
   host: "here",
   stop: async () => undefined,

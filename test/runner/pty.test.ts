@@ -1,6 +1,6 @@
 // Terminals and version control through the runner of a host: connections that break, and the Bun that OpenCode brings.
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { createSshRunner } from "../../plugin/runner/ssh/provider.js";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { newID } from "../../protocol/ids.js";
@@ -8,6 +8,7 @@ import { type Runtime, startScript } from "../fixtures/bundled-script.js";
 import { changedTree } from "../fixtures/git-tree.js";
 import { eventually } from "../fixtures/processes.js";
 import { identityOf, SocketLink, testApprover } from "../fixtures/socket-link.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { openTransport } from "../../plugin/ssh/ssh2/open.js";
 import type { Transport } from "../../plugin/ssh/transport.js";
 import { StubClient } from "../../plugin/stub-client/client.js";
@@ -11,6 +11,7 @@ import { type ChildStub, startChildStub } from "../fixtures/child-stub.js";
 import { commandRequest } from "../fixtures/command-app.js";
 import { rssOf } from "../fixtures/memory.js";
 import { SocketLink, testApprover } from "../fixtures/socket-link.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { hasSshd, type Sshd, sshdReason, startSshd } from "../ssh/fixtures/sshd.js";
 
 const SIZE = 100 * 1024 * 1024;

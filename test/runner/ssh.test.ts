@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import type { RunnerProvider, RunnerSessionOptions } from "../../plugin/runner/runner.js";
 import type { OpenedHost } from "../../plugin/runner/ssh/calls.js";
 import { createSshRunner } from "../../plugin/runner/ssh/provider.js";
@@ -10,6 +10,7 @@ import { StubClient } from "../../plugin/stub-client/client.js";
 import { newID } from "../../protocol/ids.js";
 import { identityOf, SocketLink, testApprover } from "../fixtures/socket-link.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { gone, run, runnerContract } from "./contract.js";
 
 interface Host {

@@ -1,11 +1,12 @@
 // An upgrade of the stub as a plugin's user sees it: a colleague's newer plugin connects in the middle of a command, and it goes on.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { loadApprover } from "../../plugin/laptop/approver-key.js";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { followCommand } from "../../plugin/stub-client/command-stream.js";
 import { newID } from "../../protocol/ids.js";
+import { describe } from "../fixtures/with-compiler.js";
 import { makeLaptop } from "./fixtures/laptop.js";
 import { programStub } from "./fixtures/program-stub.js";
 import { hasSshd, sshdReason } from "./fixtures/sshd.js";
