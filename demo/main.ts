@@ -124,6 +124,7 @@ async function controlWithoutStub(world: World): Promise<void> {
   world.host.resume();
 }
 
+const interrupt = new AbortController();
 let world: World | undefined;
 let outside: string | undefined;
 
@@ -138,7 +139,7 @@ async function main(): Promise<boolean> {
   let stubPid: number | undefined;
   try {
     outside = await realpath(await mkdtemp(join(tmpdir(), "ocr-demo-outside-")));
-    world = await startWorld({ onHost: bootstrap });
+    world = await startWorld({ onHost: bootstrap, signal: interrupt.signal });
     stubPid = await world.stubPid();
     report.heading("OpenCode, the real binary, with the plugin and a model that follows a script");
     report.line(`opencode serve at ${world.opencode.url}, pid ${world.opencode.pid}`);
@@ -149,6 +150,7 @@ async function main(): Promise<boolean> {
     await askBeforeLeaving(world, outside);
     await controlWithoutStub(world);
   } catch (error) {
+    if (interrupt.signal.aborted) return false;
     report.quote(error instanceof Error ? (error.stack ?? error.message) : String(error));
     report.check("the demo ran to its end", false);
   }
@@ -159,9 +161,14 @@ async function main(): Promise<boolean> {
   return ok;
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    cleanUp().finally(() => process.exit(130));
-  });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => interrupt.abort());
+const running = main();
+const interrupted = new Promise<void>((resolve) => interrupt.signal.addEventListener("abort", () => resolve()));
+await Promise.race([running, interrupted]);
+if (interrupt.signal.aborted) {
+  // OpenCode has had the Ctrl-C of the terminal, too: whatever main waits for fails by itself, but nobody should wait for that
+  if (world === undefined) await running;
+  await cleanUp().catch((error: Error) => report.quote(error.message));
+  process.exit(130);
 }
-process.exitCode = (await main()) ? 0 : 1;
+process.exitCode = (await running) ? 0 : 1;
