@@ -14,7 +14,7 @@ import { LogReader } from "./log-reader.js";
 import { OutputEvent } from "./output-event.js";
 import { type StdinInput, writeStdin } from "./stdin.js";
 import type { Command, CommandEventType, CommandOutputProperties, OutputOffsets } from "./types.js";
-import { DiskWatch, isAlive, lookAtDisk, type ProcessName } from "./watch.js";
+import { DiskWatch, isAlive, lastHeardOf, lookAtDisk, noteDeath, type ProcessName } from "./watch.js";
 
 /** What a command needs of the service that holds it. */
 export interface CommandOwner {
@@ -290,7 +290,9 @@ export class RunningCommand implements Command {
 
   #lose(): void {
     if (this.isRunning) {
-      this.#record.lose(Date.now());
+      // at the first look at another stub's command it is unknown when that was
+      const isSeen = !this.#fromDisk || this.#watch !== undefined;
+      this.#record.lose(isSeen ? noteDeath(this.#base) : lastHeardOf(this.#base));
       this.#answer();
     }
     this.#over();

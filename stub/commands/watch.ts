@@ -1,6 +1,6 @@
 // Whether a helper lives, and what a command that this stub does not hear of has come to (after a restart of the stub,
 // or of the spawner's socket). Polled: such commands are few, and nothing else tells.
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, utimesSync } from "node:fs";
 import { codeOf } from "../../protocol/errors.js";
 import { type RunFile, readRunFile, SUFFIX } from "./files.js";
 import type { Marks } from "./marks.js";
@@ -48,6 +48,26 @@ export function lookAtDisk(base: string, helper: ProcessName | undefined): OnDis
   const alive = helper !== undefined && isAlive(helper);
   const file = readRunFile(base);
   return { isAlive: alive, file, ends: [logEnd(base, 0, file?.marks[0]), logEnd(base, 1, file?.marks[1])] };
+}
+
+/**
+ * When a helper that nobody saw die was last heard of, milliseconds: its last write, or what a stub noted that saw it die.
+ * So every stub says the same, however often one is started.
+ */
+export function lastHeardOf(base: string): number {
+  const times = Object.values(SUFFIX).map((suffix) => statSync(base + suffix, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return Math.round(Math.max(...times)) || Date.now();
+}
+
+/** It is seen dead now. For the stubs to come its record was changed now. */
+export function noteDeath(base: string): number {
+  const now = Date.now();
+  try {
+    utimesSync(base + SUFFIX.run, now / 1000, now / 1000);
+  } catch {
+    // a disk that takes nothing: the next stub says when it wrote last
+  }
+  return now;
 }
 
 /** Looks again and again, until it is stopped. */

@@ -1,7 +1,8 @@
 // What dies and what does not: the stub, the spawner, a helper, each with SIGKILL. Row 34's other half: nothing is lost.
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { CommandRecord } from "../../protocol/command.js";
 import { parseRun } from "../../stub/commands/files.js";
 import { collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
 import { stubProcess } from "../fixtures/command-process.js";
@@ -120,6 +121,31 @@ describe.skipIf(compiler === undefined)("death on the host (needs a C compiler)"
     await app.commands.get(request.commandID)?.settled;
     await using next = await commandApp({ folder: app.folder });
     expect(await json(await send(next, "GET", `/command/${request.commandID}`))).toMatchObject({ state: "lost" });
+    await killIfAlive(name);
+  });
+
+  it("of helper and stub: when a command was lost does not change with every stub that starts", async () => {
+    const ended = async (app: Awaited<ReturnType<typeof commandApp>>) =>
+      (await json<CommandRecord>(await send(app, "GET", `/command/${request.commandID}`))).time.ended ?? 0;
+    const request = commandRequest("echo $$; exec sleep 600");
+    await using app = await commandApp();
+    const response = await send(app, "POST", "/command?follow=1", request);
+    response.on("error", () => undefined);
+    await eventually("its pid", () => (app.commands.get(request.commandID)?.record().output.stdout ?? 0) > 0);
+    const log = join(app.folder, "commands", `${request.commandID}.stdout`);
+    const name = await processName(Number(await readFile(log, "utf8")));
+    await killIfAlive(await helperOf(app, request.commandID));
+    await app.commands.get(request.commandID)?.settled;
+    const first = await ended(app);
+    for (let restart = 0; restart < 2; restart++) {
+      await using next = await commandApp({ folder: app.folder });
+      expect(Math.abs((await ended(next)) - first)).toBeLessThanOrEqual(1);
+    }
+    // one that died while no stub ran was last heard of by its last write
+    const written = new Date(first - 60_000);
+    for (const suffix of ["run", "stdout"]) await utimes(log.replace(/stdout$/, suffix), written, written);
+    await using later = await commandApp({ folder: app.folder });
+    expect(await ended(later)).toBe(written.getTime());
     await killIfAlive(name);
   });
 
