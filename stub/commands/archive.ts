@@ -63,6 +63,11 @@ export class CommandArchive {
     return Math.max(BLOCK * 16, allowedBytes(wanted, this.#free));
   }
 
+  /** Some stub has seen all of it end, and told so. */
+  isListed(commandID: string): boolean {
+    return this.#index?.get(commandID) !== undefined;
+  }
+
   /** Ended commands, in no order. */
   ended(): Iterable<EndedCommand> {
     return this.#index?.values() ?? this.#early;

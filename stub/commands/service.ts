@@ -66,6 +66,16 @@ export class HostCommandService implements CommandService, CommandOwner {
   readonly #settled = new Set<RunningCommand>();
   readonly #login: Promise<LoginEnvironment>;
   readonly #closing = new AbortController();
+  /** The owner of what has ended, which has no news. */
+  readonly #silent: CommandOwner = {
+    boot: this.boot,
+    emit: () => undefined,
+    listening: () => false,
+    cancel: () => false,
+    takenOver: () => undefined,
+    failed: () => undefined,
+    settled: (command) => this.settled(command),
+  };
   #environment: HostEnvironment | undefined;
   readonly #archive: CommandArchive;
   readonly #spawners: Spawners;
@@ -241,7 +251,9 @@ export class HostCommandService implements CommandService, CommandOwner {
     try {
       const file = readRunFile(this.#archive.base(commandID));
       if (file === undefined) return undefined;
-      const command = RunningCommand.fromDisk(this, this.#archive.base(commandID), file);
+      // what was told to end once is not told again because somebody looks at it
+      const owner = this.#archive.isListed(commandID) ? this.#silent : this;
+      const command = RunningCommand.fromDisk(owner, this.#archive.base(commandID), file);
       this.#commands.set(commandID, command);
       return command;
     } catch (error) {

@@ -112,6 +112,21 @@ describe.skipIf(compiler === undefined)("ended commands (needs a C compiler)", (
     app.commands.get(running.commandID)?.cancel("abort");
   });
 
+  it("are read again, by the next stub too, without being told to end once more", async () => {
+    await using app = await commandApp({ keep: 1 });
+    const ids = [await ended(app, "echo a"), await ended(app, "kill $$"), await ended(app, "echo c")];
+    const told = (each: CommandApp) => each.events.map(({ type }) => type);
+    const before = told(app);
+    for (const id of ids) await send(app, "GET", `/command/${id}`).then(json);
+    await send(app, "GET", "/command").then(json);
+    expect(told(app)).toEqual(before);
+    await app.commands.close();
+    await using next = await commandApp({ folder: app.folder });
+    await next.commands.adopted;
+    for (const id of ids) await send(next, "GET", `/command/${id}`).then(json);
+    expect(told(next)).toEqual([]);
+  });
+
   it("are found again where the list is lost or torn, and what a broken deletion left is removed", async () => {
     await using app = await commandApp();
     const ids = [await ended(app, "echo a"), await ended(app, "echo b")];
