@@ -3,7 +3,7 @@
 # The build stops without these.
 BUILD_PACKAGES=(gcc g++ musl-tools patchelf libzstd-dev)
 # Without these the tests that need them are skipped, each with its reason.
-TEST_PACKAGES=(openssh-server openssh-client dropbear-bin busybox-static tcsh fish tmux iproute2 python3 curl git)
+TEST_PACKAGES=(openssh-server openssh-client dropbear-bin busybox-static tcsh fish zsh tmux iproute2 python3 curl git)
 
 # npm ci when node_modules is missing or not what package-lock.json says.
 install_npm_packages() {
