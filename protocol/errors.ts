@@ -28,6 +28,7 @@ export const ERRORS = {
   session_exists: { status: 409, hint: "choose another id, or use the session that is there" },
   permission_replied: { status: 409, hint: "an ask is answered once; ask again by repeating the request" },
   command_conflict: { status: 409, hint: "this commandID belongs to another command; use a new one" },
+  command_lost: { status: 410, hint: "see log/stub.log on the host; what it printed before is still in its log" },
   output_dropped: { status: 410, hint: "details say which bytes are gone; ask again from behind the last of them" },
   stdin_none: { status: 409, hint: 'start the command with stdin: "pipe"' },
   stdin_closed: { status: 409, hint: "the command has ended, or reads no more; details say how much it was given" },

@@ -16,6 +16,9 @@ const CANCEL_LIMIT_MS = 5000;
 /** From Ctrl-C on; the host kills after 2 s, what is longer is the connection. */
 const LAST_WORDS_MS = 10_000;
 
+const DROPPED_HINT =
+  "the host keeps 256 MiB of a command's output, less on a small disk: write it to a file there, or read faster";
+
 /** What one run needs, whoever asks for it: `exec` or the shell of an anchor. */
 export interface Execution {
   host: string;
@@ -99,12 +102,6 @@ async function runIn(
       else await lastWords(context, host, result, receiver);
     }
     progress.clear();
-    if (result.missedBytes > 0) {
-      await context.write(
-        "stderr",
-        `warning: ${result.missedBytes} bytes of output were dropped on the host before they could be read\n`,
-      );
-    }
     return await receiver.end(result);
   } catch (error) {
     if (codeOf(error) === "aborted" && (error as RemoteError).details !== undefined) {
@@ -222,12 +219,16 @@ class Receiver {
     if (globals.json) await write("stdout", `${JSON.stringify({ type: "end", ...result })}\n`);
     if (result.timedOut) throw new RemoteError("timeout", "the command took longer than --timeout and was ended");
     if (result.state === "lost") {
-      throw new RemoteError("internal", "the command's helper died on the host; how it ended is unknown", {
-        hint: "see log/stub.log on the host",
-      });
+      throw new RemoteError("command_lost", "the command's helper died on the host; how it ended is unknown");
     }
     if (interrupt.status !== undefined && result.aborted) return interrupt.status;
-    return exitStatus(result);
+    const status = exitStatus(result);
+    if (result.missedBytes === 0) return status;
+    // A script must not take a part for the whole; a status that is no success says so already.
+    const text = `${result.missedBytes} bytes of output were dropped on the host before they could be read`;
+    if (status === 0) throw new RemoteError("output_dropped", text, { hint: DROPPED_HINT });
+    await write("stderr", `warning: ${text}\n`);
+    return status;
   }
 }
 

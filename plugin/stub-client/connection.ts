@@ -2,6 +2,7 @@
 // ended meanwhile. A request leaves in one packet: two cost a round trip where Nagle's algorithm is on.
 import type { Duplex } from "node:stream";
 import { RemoteError } from "../../protocol/errors.js";
+import { onAbort } from "../waiting/abort.js";
 import { AnswerParser } from "./answer-parser.js";
 import { abortedError, type Flow, type HttpRequest, type Receiver } from "./exchange.js";
 
@@ -36,7 +37,7 @@ export class HttpConnection {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
       if (signal?.aborted) return reject(abortedError(signal));
-      const onAbort = () => current.fail(abortedError(signal));
+      const giveUp = () => current.fail(abortedError(signal));
       const current: Exchange = {
         receiver,
         isSent: false,
@@ -45,7 +46,7 @@ export class HttpConnection {
         over: (error) => {
           if (current.isOver) return false;
           current.isOver = true;
-          signal?.removeEventListener("abort", onAbort);
+          signal?.removeEventListener("abort", giveUp);
           if (this.#current === current) this.#current = undefined;
           if (error === undefined) resolve();
           else reject(error);
@@ -57,7 +58,7 @@ export class HttpConnection {
         },
       };
       this.#current = current;
-      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal !== undefined) onAbort(signal, giveUp);
       if (this.#stream !== undefined) return this.#send(this.#stream, request, current);
       this.#opened().then(
         (stream) => current.isOver || this.#send(stream, request, current),

@@ -1,4 +1,5 @@
 // A controller that others can abort too. `AbortSignal.any` does the same, and costs more than a request's way through SSH.
+import { onAbort } from "../waiting/abort.js";
 
 export interface LinkedAbort {
   signal: AbortSignal;
@@ -12,7 +13,7 @@ export function linkAbort(...others: (AbortSignal | undefined)[]): LinkedAbort {
   const follow = (event: Event) => controller.abort((event.target as AbortSignal).reason);
   for (const other of others) {
     if (other?.aborted) controller.abort(other.reason);
-    else other?.addEventListener("abort", follow, { once: true });
+    else if (other !== undefined) onAbort(other, follow);
   }
   return {
     signal: controller.signal,

@@ -1,4 +1,5 @@
 // Waiting that can be given up: a signal's reason as our error, and a time limit beside the caller's signal.
+import { setMaxListeners } from "node:events";
 import { RemoteError } from "../../protocol/errors.js";
 
 /** `signal`, or after `ms` a signal whose reason is `timeout` with this message. */
@@ -12,6 +13,12 @@ export function withTimeout(signal: AbortSignal | undefined, ms: number, message
 export interface Deadline {
   signal: AbortSignal;
   [Symbol.dispose](): void;
+}
+
+/** Calls `listener` when the signal aborts. One signal stands for any number of calls: Node is not to warn of a leak. */
+export function onAbort(signal: AbortSignal, listener: (event: Event) => void): void {
+  setMaxListeners(0, signal);
+  signal.addEventListener("abort", listener, { once: true });
 }
 
 /** Why a signal was aborted, as a RemoteError: its own where it is one, else `aborted`. */
@@ -32,9 +39,9 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
     return Promise.reject(abortError(signal));
   }
   return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(abortError(signal));
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    const giveUp = () => reject(abortError(signal));
+    onAbort(signal, giveUp);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
   });
 }
 

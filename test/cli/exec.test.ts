@@ -216,4 +216,15 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     ]);
     expect(host.sshd.connections()).toEqual([]);
   });
+
+  it("never takes a part of the output for the whole: 255 where the host had to drop some of it", async () => {
+    await host.restartStub("--log-cap", "65536");
+    const all = await exec("--", "seq 1 2000000");
+    expect(all.status).toBe(255);
+    expect(all.stderr).toMatch(/^error output_dropped: \d+ bytes .*\nhint: .*\n$/);
+    const failed = await exec("--", "seq 1 2000000; exit 3");
+    expect(failed.status).toBe(3);
+    expect(failed.stderr).toMatch(/^warning: \d+ bytes .*dropped.*\n$/);
+    expect(await exec("--", "seq 1 1000")).toMatchObject({ status: 0, stderr: "" });
+  });
 });

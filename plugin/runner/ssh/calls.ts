@@ -1,6 +1,5 @@
 // How a call of a session reaches its host: connects at the first one, in the session's workspace, asks where the stub wants
 // to be asked, and ends with the caller or the session.
-import { setMaxListeners } from "node:events";
 import { RemoteError } from "../../../protocol/errors.js";
 import type { StubClient } from "../../stub-client/client.js";
 import { type Asking, FileRequests } from "../../stub-client/files.js";
@@ -42,8 +41,6 @@ export class HostCalls {
 
   constructor(parts: HostCallsParts) {
     this.#parts = parts;
-    // Every call under way listens; hundreds at once are no leak.
-    setMaxListeners(0, this.#closed.signal);
   }
 
   get connection(): ConnectionState {
