@@ -1,5 +1,5 @@
 // `exec` as a person uses it: the CLI as a process, a real sshd, the real stub file.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CliHost, canRunCli, cliReason, ended, isAlive } from "./fixtures/cli-host.js";
@@ -10,10 +10,7 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
 
   beforeAll(async () => {
     host = await CliHost.start();
-    project = join(host.sshd.home, "project");
-    await mkdir(project);
-    const first = await host.laptop.run("exec", "box", "--cwd", project, "--", "true");
-    expect(first).toMatchObject({ status: 0, stderr: "" });
+    project = await host.project();
   }, 120_000);
   afterAll(async () => {
     await host?.stop();

@@ -1,4 +1,4 @@
-// glob: files of the host by name, newest first, found by the ripgrep that the stub carries.
+// glob: files of the host by name, found by the ripgrep that the stub carries.
 import { tool } from "@opencode-ai/plugin/tool";
 import { codeOf } from "../../../protocol/errors.js";
 import type { CallContext, ToolDefinition } from "../opencode-types.js";
