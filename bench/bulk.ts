@@ -33,7 +33,7 @@ export async function bulk(host: BenchHost, report: Report): Promise<void> {
       stubPeak = await peakDuring(stub, async () => {
         const samples = await interleave(
           { ours, ssh: () => ssh.bytes(PRINT) },
-          { rounds: 7, warmup: 1, before: () => host.dropLogs() },
+          { rounds: 15, warmup: 2, before: () => host.dropLogs() },
         );
         report.section("100 MB of output, loopback");
         const [a, b] = [median(samples.ours ?? []), median(samples.ssh ?? [])];
