@@ -1,7 +1,7 @@
 // Whether a helper lives, and what a command that this stub does not hear of has come to (after a restart of the stub,
 // or of the spawner's socket). Polled: such commands are few, and nothing else tells.
 import { readFileSync, statSync, utimesSync } from "node:fs";
-import { codeOf } from "../../protocol/errors.js";
+import { processStat } from "../process-stat.js";
 import { type RunFile, readRunFile, SUFFIX } from "./files.js";
 import type { Marks } from "./marks.js";
 
@@ -14,15 +14,8 @@ export interface ProcessName {
   startTime: string;
 }
 
-export function isAlive(process: ProcessName): boolean {
-  try {
-    const text = readFileSync(`/proc/${process.pid}/stat`, "latin1");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] !== "Z" && fields[19] === process.startTime;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ESRCH") return false;
-    throw error;
-  }
+export function isAlive({ pid, startTime }: ProcessName): boolean {
+  return processStat(pid)?.startTime === startTime;
 }
 
 /** Of this boot; empty where the kernel does not say. */

@@ -1,14 +1,12 @@
 // The processes of a terminal: the session of its first process and whatever descends from it, named by pid and start time.
 // Ending them: a hangup, as when a terminal is closed, then SIGKILL for what stays, then a look whether anything is left.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../../protocol/errors.js";
+import { type ProcessStat, processStat } from "../process-stat.js";
 
-interface Listed {
+interface Listed extends ProcessStat {
   pid: number;
-  parent: number;
-  session: number;
-  startTime: string;
 }
 
 /** From the hangup to SIGKILL, in milliseconds. */
@@ -86,16 +84,13 @@ function listProcesses(): Listed[] {
   return found;
 }
 
-/** Undefined for what is gone; a zombie is. */
+/** Undefined for what is gone, and for what is another user's and hidden from us. */
 function read(pid: number): Listed | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] === "Z" || fields[0] === "X") return undefined;
-    return { pid, parent: Number(fields[1]), session: Number(fields[3]), startTime: fields[19] ?? "" };
+    const stat = processStat(pid);
+    return stat === undefined ? undefined : { pid, ...stat };
   } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ESRCH" || code === "EACCES") return undefined;
+    if (codeOf(error) === "EACCES") return undefined;
     throw error;
   }
 }
