@@ -197,6 +197,11 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** For `.catch`: what is not there (ENOENT) is no failure; everything else is thrown again. */
+export function ignoreMissing(error: unknown): undefined {
+  if (codeOf(error) !== "ENOENT") throw error;
+}
+
 /** A node system error as ours: same code where the catalogue has it, else `fallback`. */
 export function fromSystem(error: unknown, message: string, fallback: ErrorCode = "EIO"): RemoteError {
   if (error instanceof RemoteError) return error;

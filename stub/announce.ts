@@ -3,7 +3,7 @@ import { readFile, unlink } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { Check } from "typebox/value";
-import { codeOf } from "../protocol/errors.js";
+import { codeOf, ignoreMissing } from "../protocol/errors.js";
 import { StubJson } from "../protocol/install.js";
 import { writeAtomic } from "./state/atomic.js";
 
@@ -45,8 +45,4 @@ export function isHealthy(stub: StubJson, token: string, signal: AbortSignal): P
     sent.on("error", () => resolve(false));
     sent.end();
   });
-}
-
-function ignoreMissing(error: unknown): void {
-  if (codeOf(error) !== "ENOENT") throw error;
 }

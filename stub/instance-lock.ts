@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { link, readFile, rename, unlink, writeFile } from "node:fs/promises";
 import { type Static, Type } from "typebox";
 import { Check } from "typebox/value";
-import { codeOf, RemoteError } from "../protocol/errors.js";
+import { codeOf, ignoreMissing, RemoteError } from "../protocol/errors.js";
 import { isAlive, ProcessName, processName } from "./process-name.js";
 
 const Holder = Type.Object({ ...ProcessName.properties, nonce: Type.String({ pattern: "^[0-9a-f]{16}$" }) });
@@ -106,8 +106,4 @@ async function readHolder(path: string): Promise<Holder | undefined> {
     if (codeOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function ignoreMissing(error: unknown): void {
-  if (codeOf(error) !== "ENOENT") throw error;
 }

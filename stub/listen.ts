@@ -4,7 +4,7 @@ import { chmod, lstat, rename, unlink } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { codeOf } from "../protocol/errors.js";
+import { ignoreMissing } from "../protocol/errors.js";
 
 export interface Doors {
   port: number;
@@ -44,8 +44,4 @@ async function bind(server: Server, path: string): Promise<void> {
   });
   await chmod(temporary, 0o600);
   await rename(temporary, path);
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (codeOf(error) !== "ENOENT") throw error;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Check } from "typebox/value";
 import writeFileAtomic from "write-file-atomic";
-import { codeOf } from "../../protocol/errors.js";
+import { codeOf, ignoreMissing } from "../../protocol/errors.js";
 import { CommandID, SessionID } from "../../protocol/ids.js";
 import { processStart } from "./process-start.js";
 
@@ -68,7 +68,7 @@ export class InFlightJournal {
 
   /** Those of a session (undefined: of all) that nobody waits for any more, oldest first. */
   async orphans(sessionID?: string): Promise<InFlightCommand[]> {
-    const names = await readdir(this.#directory).catch(ifMissing);
+    const names = await readdir(this.#directory).catch(ignoreMissing);
     const found: InFlightCommand[] = [];
     for (const name of names ?? []) {
       if (!name.endsWith(SUFFIX)) continue;
@@ -114,7 +114,7 @@ export class InFlightJournal {
   /** Undefined for what is gone meanwhile, and for what does not parse: that is removed, there is nothing to be told from it. */
   async #read(name: string): Promise<InFlightCommand | undefined> {
     const file = join(this.#directory, name);
-    const text = await readFile(file, "utf8").catch(ifMissing);
+    const text = await readFile(file, "utf8").catch(ignoreMissing);
     if (text === undefined) return undefined;
     const entry = parse(text);
     if (entry !== undefined && `${entry.commandID}${SUFFIX}` === name) return entry;
@@ -144,10 +144,6 @@ function parse(text: string): InFlightCommand | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function ifMissing(error: unknown): undefined {
-  if (codeOf(error) !== "ENOENT") throw error;
 }
 
 function ignore(): void {

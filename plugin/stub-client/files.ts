@@ -1,7 +1,7 @@
 // The requests for files and search: one call, one round trip.
 import { createHash } from "node:crypto";
 import { Type } from "typebox";
-import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { codeOf, ignoreMissing, RemoteError } from "../../protocol/errors.js";
 import { BatchAnswer, type BatchRequest, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
 import { FindAnswer, GlobAnswer, type GlobRequest, type GrepRequest } from "../../protocol/search.js";
 import type { StubClient } from "./client.js";
@@ -67,7 +67,7 @@ export class FileRequests {
       if (codeOf(error) !== "answer_lost") throw error;
     }
     // The stub ended before it had answered: the file itself says whether it had been written.
-    const there = await this.stat(path, asking).catch(ifMissing);
+    const there = await this.stat(path, asking).catch(ignoreMissing);
     const tag = there?.tag ?? "absent";
     if (tag === tagOf(data))
       return { path: there?.path ?? path, tag, size: data.length, existed: ifMatch !== "absent" };
@@ -94,7 +94,8 @@ export class FileRequests {
     } catch (error) {
       if (codeOf(error) !== "answer_lost") throw error;
       // What is still there was not removed, or not wholly.
-      if ((await this.stat(path, asking).catch(ifMissing)) !== undefined) await this.remove(path, recursive, asking);
+      if ((await this.stat(path, asking).catch(ignoreMissing)) !== undefined)
+        await this.remove(path, recursive, asking);
     }
   }
 
@@ -136,10 +137,6 @@ export class FileRequests {
   #get<T extends Parameters<StubClient["json"]>[0]>(schema: T, path: string, query: Query, asking: Asking) {
     return this.#client.json(schema, { method: "GET", path: withQuery(path, query, asking), ...common(asking) });
   }
-}
-
-function ifMissing(error: unknown): undefined {
-  if (codeOf(error) !== "ENOENT") throw error;
 }
 
 /** As the stub makes it for files of up to 16 MiB (docs/protocol.md). */

@@ -5,7 +5,7 @@ import { readdir, readFile, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CommandRecord } from "../../protocol/command.js";
-import { codeOf } from "../../protocol/errors.js";
+import { ignoreMissing } from "../../protocol/errors.js";
 import { type EndedCommand, EndedIndex } from "./ended-index.js";
 import { allowedBytes, expired, RETENTION, type RetentionLimits } from "./expiry.js";
 import { hasEnded, parseRun, SUFFIX } from "./files.js";
@@ -168,7 +168,7 @@ export class CommandArchive {
 
   /** The record first: what is left of a deletion that is interrupted is then a log without a record, and no half command. */
   async #remove(commandID: string): Promise<void> {
-    for (const suffix of Object.values(SUFFIX)) await removeIfThere(this.base(commandID) + suffix);
+    for (const suffix of Object.values(SUFFIX)) await unlink(this.base(commandID) + suffix).catch(ignoreMissing);
   }
 
   async #dropOrphans(names: string[], ids: Set<string>): Promise<void> {
@@ -177,7 +177,7 @@ export class CommandArchive {
       const suffix = Object.values(SUFFIX).find((end) => name.endsWith(end));
       const commandID = suffix === undefined ? "" : name.slice(0, -suffix.length);
       if (suffix === undefined || ids.has(commandID) || existsSync(this.base(commandID) + SUFFIX.run)) continue;
-      await removeIfThere(join(this.#options.directory, name));
+      await unlink(join(this.#options.directory, name)).catch(ignoreMissing);
       count += 1;
       if (count % PORTION === 0) await this.#pause();
       if (this.#closing.signal.aborted) return;
@@ -200,12 +200,4 @@ function entryOf(record: CommandRecord): EndedCommand {
     bytes += Math.ceil(kept / BLOCK) * BLOCK;
   }
   return { commandID, sessionID, workspaceID, state, created: time.created, ended, bytes };
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-  }
 }

@@ -1,6 +1,6 @@
 // DELETE /file. A tree is taken down through descriptors: each directory is pinned before it is read, no link is followed.
 import { lstat, readdir, rmdir, unlink } from "node:fs/promises";
-import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { ignoreMissing, RemoteError } from "../../protocol/errors.js";
 import { type FileContext, findSpot, refuseOurs } from "./access.js";
 import { inTurn } from "./in-turn.js";
 import { fileError, inside, type Pin, pin } from "./pin.js";
@@ -57,8 +57,4 @@ async function removeTree(parent: Pin, name: string): Promise<void> {
     }
   }
   await rmdir(path);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (codeOf(error) !== "ENOENT") throw error;
 }

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, readlink, symlink, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { codeOf } from "../../protocol/errors.js";
+import { codeOf, ignoreMissing } from "../../protocol/errors.js";
 import { isAlive, type ProcessName, processName } from "../process-name.js";
 import { inside, pin } from "./pin.js";
 
@@ -77,10 +77,6 @@ async function removeTemporary(path: string): Promise<void> {
   if (parent.real !== dirname(path)) return;
   const file = inside(parent, name);
   if ((await lstat(file)).isFile()) await unlink(file);
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (codeOf(error) !== "ENOENT") throw error;
 }
 
 /** The directory is gone, or may not be changed any more: there is nothing that we could do. */

@@ -2,7 +2,7 @@
 // the old file or the new one; the parent is held, so that no swapped link can lead the write elsewhere.
 import { constants, type Stats } from "node:fs";
 import { lstat, open, rename, unlink } from "node:fs/promises";
-import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { codeOf, ignoreMissing, RemoteError } from "../../protocol/errors.js";
 import type { FileWritten } from "../../protocol/file.js";
 import { type FileContext, findSpot, refuseOurs } from "./access.js";
 import { inTurn } from "./in-turn.js";
@@ -98,8 +98,4 @@ async function currentTag(target: string): Promise<string> {
     if (codeOf(error) === "ENOENT") return "absent";
     throw error;
   }
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (codeOf(error) !== "ENOENT") throw error;
 }

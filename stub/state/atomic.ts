@@ -1,7 +1,9 @@
 // A file is either the old one or the new one, also after a kill or a power cut: temporary name, fsync, rename, fsync of the directory.
+
 import { randomBytes } from "node:crypto";
 import { open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { ignoreMissing } from "../../protocol/errors.js";
 
 /** Names of files that a kill in the middle of `writeAtomic` leaves behind; nobody reads them. */
 export const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
@@ -33,8 +35,4 @@ export async function removeDurably(path: string): Promise<void> {
   await using parent = await open(dirname(path), "r");
   await unlink(path).catch(ignoreMissing);
   await parent.sync();
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
 }
