@@ -61,6 +61,10 @@ export const ERRORS = {
   permission_required: { status: 403, hint: "reply to the ask, then send the same request with permissionID" },
   permission_rejected: { status: 403, hint: "the user rejected this path" },
   root_refused: { status: 400, hint: "name a directory below the home, for example ~/project" },
+  enforcement_unavailable: {
+    status: 403,
+    hint: "approve this one run as unconfined, or make the workspace with enforcement best",
+  },
   cwd_missing: { status: 400, hint: "create the directory first, or name one that exists" },
   // node's own codes, as they are
   ENOENT: { status: 404 },
@@ -86,6 +90,7 @@ export const ERRORS = {
   internal: { status: 500, hint: "see log/stub.log on the host" },
   stub_draining: { status: 503, hint: "nothing was done; send the same request again, the next stub answers it" },
   unavailable: { status: 503, hint: "the stub is ending; connect again" },
+  confine_failed: { status: 500, hint: "nothing ran; doctor HOST tries what this host can enforce" },
   spawn_failed: { status: 500, hint: "see log/stub.log on the host" },
   // laptop: configuration
   config_invalid: { status: 400, hint: "correct the named entry in opencode.json" },

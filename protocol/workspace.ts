@@ -7,6 +7,13 @@ import { PermissionID, WorkspaceID } from "./ids.js";
 export const Access = Type.Union([Type.Literal("read"), Type.Literal("write")]);
 export type Access = Static<typeof Access>;
 
+/**
+ * What a workspace's user wants of the host's kernel. `required`: nothing runs where it cannot hold commands to what was approved.
+ * `best`: they run at the best level there is, which every result names. `off`: unconfined, because the user said so.
+ */
+export const EnforcementWish = Type.Union([Type.Literal("required"), Type.Literal("best"), Type.Literal("off")]);
+export type EnforcementWish = Static<typeof EnforcementWish>;
+
 export const WorkspaceCreate = Type.Object(
   {
     id: Type.Optional(WorkspaceID),
@@ -16,6 +23,10 @@ export const WorkspaceCreate = Type.Object(
     /** Absolute, or starting with `~/`. Without it the workspace has no root: everything asks. */
     directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
     readRoots: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { maxItems: 64 })),
+    /** Default `best`. */
+    enforcement: Type.Optional(EnforcementWish),
+    /** Default true. False: commands reach no network, as far as the level holds that. */
+    network: Type.Optional(Type.Boolean()),
     extra: Type.Optional(Type.Unknown()),
   },
   { additionalProperties: false },
@@ -30,6 +41,10 @@ export const Workspace = Type.Object({
   /** The canonical real path; null for a workspace without a root. */
   directory: Type.Union([Type.String(), Type.Null()]),
   readRoots: Type.Array(Type.String()),
+  /** Missing: `best`. */
+  enforcement: Type.Optional(EnforcementWish),
+  /** Missing: true. */
+  network: Type.Optional(Type.Boolean()),
   extra: Type.Unknown(),
   /** The installation that created it. */
   approver: ApproverID,

@@ -108,6 +108,8 @@ export class Workspaces {
         branch: request.branch ?? null,
         directory,
         readRoots,
+        enforcement: request.enforcement ?? "best",
+        network: request.network ?? true,
         extra: request.extra ?? null,
         approver: approver ?? NOBODY,
         time: { created: Date.now() },

@@ -1,6 +1,7 @@
 // The options of the plugin's entry in opencode.json, as a schema: the first thing that is parsed, and the only place with defaults.
 // Properties with a default may be left out by the user; `parseConfig` fills them in, so everything behind it sees them all.
 import { type Static, Type } from "typebox";
+import { EnforcementWish } from "../../protocol/workspace.js";
 
 const strict = { additionalProperties: false };
 
@@ -16,8 +17,6 @@ const port = () => Type.Integer({ minimum: 1, maximum: 65_535 });
 
 export const Strategy = Type.Union([Type.Literal("first_available"), Type.Literal("least_loaded")]);
 export const LeaseMode = Type.Union([Type.Literal("exclusive"), Type.Literal("shared")]);
-/** `required` refuses to run where the kernel cannot enforce; `best` runs at the best level there is. */
-export const EnforcementWish = Type.Union([Type.Literal("best"), Type.Literal("required"), Type.Literal("off")]);
 
 export const SshOptions = Type.Object(
   {

@@ -7,6 +7,11 @@ export function startFailure(stage: string, errno: number, context: { program: s
   const name = errnoName(errno);
   const details = { stage, errno, name };
   if (stage === "cwd") return directoryFailure(name, context.cwd, details);
+  if (stage === "confine") {
+    const moved = "an approved directory was replaced since it was checked; send the command again";
+    const hint = name === "ESTALE" ? moved : undefined;
+    return new RemoteError("confine_failed", `the confinement cannot be applied: ${name}`, { details, hint });
+  }
   if (stage === "exec") {
     const hint =
       name === "E2BIG"
