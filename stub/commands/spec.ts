@@ -10,7 +10,7 @@ export function checkSpec(spec: CommandSpec): void {
   if ((spec.argv === undefined) === (spec.command === undefined) || spec.argv?.length === 0) {
     throw new RemoteError("invalid_request", "give exactly one of argv and command");
   }
-  const strings = [spec.cwd, spec.tmpdir ?? "", spec.command ?? "", ...(spec.argv ?? [])];
+  const strings = [spec.cwd, spec.tmpdir ?? "", spec.command ?? "", spec.confinement?.key ?? "", ...(spec.argv ?? [])];
   for (const [name, value] of Object.entries(spec.env ?? {})) {
     if (name === "" || name.includes("=")) throw new RemoteError("invalid_request", `no name of a variable: ${name}`);
     strings.push(name, value);
@@ -50,6 +50,7 @@ export function requestOf(
     tmpdir: spec.tmpdir ?? "",
     argv: spec.argv ?? direct ?? asShell,
     alternative: direct === undefined ? undefined : asShell,
+    confinement: spec.confinement,
     environment: host.block(spec.cwd, spec.env ?? {}),
   };
 }

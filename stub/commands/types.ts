@@ -5,6 +5,7 @@ import type { CommandRecord, StdinAnswer } from "../../protocol/command.js";
 import type { Enforcement } from "../../protocol/health.js";
 import type { ListQuery } from "./listing.js";
 import type { LogReader } from "./log-reader.js";
+import type { Confinement } from "./request.js";
 import type { StdinInput } from "./stdin.js";
 
 /** One command, after admission: ids are checked, the directory is canonical, every ask is answered. */
@@ -26,6 +27,8 @@ export interface CommandSpec {
   /** One line for people. */
   title: string;
   enforcement: Enforcement;
+  /** What makes that true; undefined: nothing does. */
+  confinement?: Confinement | undefined;
   /** What makes a repeated request the same one; default: `fingerprintOf` all of the above that the client chose. */
   fingerprint?: string | undefined;
 }

@@ -212,6 +212,20 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
     expect(await spawner.exited).toBe(3);
   });
 
+  it("runs nothing where what is asked to be enforced cannot be", async () => {
+    const spawner = await rawSpawner();
+    spawner.read();
+    const base = join(folder, "unknown-level");
+    const confinement = { level: 0x4000, askWaitMs: 0, key: "k", policy: Buffer.from("confine 1\0") };
+    spawner.start(1, base, `touch ${base}.ran`, { confinement });
+    const frame = await eventually("failed", () => spawner.frames.find((f) => f.type === FrameType.failed));
+    expect(JSON.parse(Buffer.from(frame.payload).toString())).toMatchObject({ stage: "confine" });
+    await expect(readFile(`${base}.ran`)).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(readFile(`${base}.run`)).rejects.toMatchObject({ code: "ENOENT" });
+    spawner.socket.destroy();
+    await spawner.exited;
+  });
+
   it("goes on with the command when the disk takes no more, and says how much is missing", async () => {
     const base = join(folder, "full");
     await symlink("/dev/full", `${base}.stderr`); // a link is not followed: opening it fails as a full disk would

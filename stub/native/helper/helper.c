@@ -86,6 +86,7 @@ void helper_prepare(const char *records) {
 static int start(void) {
   const char *stage = "fork";
   if (prepare_error != 0) return fail("pipe", prepare_error);
+  if (request->level != 0) return fail("confine", ENOSYS);
   if (strlen(request->base) >= PATH_ROOM) return fail("log", ENAMETOOLONG);
   snprintf(run_path, sizeof run_path, "%s.run", request->base);
   output_init(request->base, request->log_cap);

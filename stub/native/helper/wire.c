@@ -26,6 +26,13 @@ static char *take_string(struct cursor *c) {
   return text;
 }
 
+static char *take_bytes(struct cursor *c, uint32_t length) {
+  if (c->bad || length > (size_t)(c->end - c->at)) { c->bad = 1; return NULL; }
+  char *bytes = c->at;
+  c->at += length;
+  return bytes;
+}
+
 // `count` strings as a NULL-terminated vector with `before` free slots in front.
 static char **take_vector(struct cursor *c, uint32_t count, unsigned before) {
   if (c->bad || count > (size_t)(c->end - c->at)) { c->bad = 1; return NULL; }  // each takes a byte at least
@@ -44,15 +51,20 @@ int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
   out->timeout_ms = take_u64(&c);
   out->log_cap = take_u64(&c);
   out->umask = take_u32(&c);
+  out->level = take_u32(&c);
+  out->ask_wait_ms = take_u32(&c);
   out->base = take_string(&c);
   out->cwd = take_string(&c);
   out->tmpdir = take_string(&c);
+  out->key = take_string(&c);
   uint32_t argc = take_u32(&c);
   out->fallback = take_u32(&c);
   if (c.bad || argc == 0 || out->fallback >= argc) return -1;
   out->argv = take_vector(&c, out->fallback ? out->fallback : argc, 1);
   out->alternative = out->fallback ? take_vector(&c, argc - out->fallback, 1) : NULL;
   out->envp = take_vector(&c, take_u32(&c), 0);
+  out->policy_length = take_u32(&c);
+  out->policy = take_bytes(&c, out->policy_length);
   out->meta_length = take_u32(&c);
   out->meta = c.at;
   if (c.bad || (size_t)(c.end - c.at) != out->meta_length) return -1;
@@ -60,7 +72,7 @@ int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
 }
 
 bool wire_directory(const char *bytes, size_t length, char *out, size_t room) {
-  const size_t numbers = 32;              // id, flags, graceMs, timeoutMs, logCap, umask
+  const size_t numbers = 40;              // id, flags, graceMs, timeoutMs, logCap, umask, level, askWaitMs
   if (length <= numbers || memchr(bytes + numbers, 0, length - numbers) == NULL) return false;
   const char *base = bytes + numbers, *slash = strrchr(base, '/');
   if (slash == NULL || (size_t)(slash - base) >= room) return false;

@@ -45,6 +45,11 @@ struct start_request {
   char **argv;                            // NULL-terminated, with one free slot before the first (see launch.c)
   char **alternative;                     // likewise; NULL without a fallback
   char **envp;
+  unsigned level;                         // enum confine_level; 0: nothing is applied
+  uint32_t ask_wait_ms;                   // an ask that no stub takes for so long is denied
+  const char *key;                        // names the policy: equal keys, equal policies
+  char *policy;                           // policy.h, in place; nothing at level 0
+  uint32_t policy_length;
   const char *meta;
   uint32_t meta_length;
 };
