@@ -7,16 +7,16 @@ import { fileInput, runStage, type StageContext } from "./stage.js";
 
 const FLAGS = ["-static", "-O2", "-std=gnu17", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-pthread"];
 
-/** Path of the static program made of all C files of `directory`. */
+/** Path of the static program made of all C files of `directories`. */
 export async function compileStatic(
   context: StageContext,
   name: string,
-  directory: string,
+  directories: string[],
   { zstd = false }: { zstd?: boolean } = {},
 ): Promise<string> {
-  const sources = await filesIn(directory, ".c");
-  const headers = await filesIn(directory, ".h");
-  const inputs = await Promise.all([...sources, ...headers].map((path) => fileInput(basename(path), path)));
+  const files = (await Promise.all(directories.map((directory) => filesIn(directory, ".c", ".h")))).flat();
+  const sources = files.filter((path) => path.endsWith(".c"));
+  const inputs = await Promise.all(files.map((path) => fileInput(basename(path), path)));
   return await runStage(context, {
     name,
     inputs: [FLAGS.join(" "), await runTool("musl-gcc", ["-dumpfullversion"]), ...inputs],

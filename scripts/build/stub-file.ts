@@ -32,8 +32,11 @@ export async function buildStubFile({ root, outDir, entry, context }: StubFileOp
     postject: join(root, "node_modules/postject/dist/cli.js"),
   });
   const pty = await compilePtyAddon(context, root);
-  const launcher = await compileStatic(context, "launcher", join(root, "stub/native/launcher"), { zstd: true });
-  const helper = await compileStatic(context, "helper", join(root, "stub/native/helper"));
+  const launcher = await compileStatic(context, "launcher", [join(root, "stub/native/launcher")], { zstd: true });
+  const helper = await compileStatic(context, "helper", [
+    join(root, "stub/native/helper"),
+    join(root, "stub/native/confine"),
+  ]);
 
   const parts: Part[] = [];
   for (const library of await runtimeLibraries([stub, pty])) {

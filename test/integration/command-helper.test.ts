@@ -246,7 +246,12 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
   it("counts a time limit on a clock that nobody can set; on the other one it would end commands at once", async () => {
     const ended = async (jumping: string) => {
       const helper = join(folder, `helper-${jumping}`);
-      const names = (await readdir(SOURCES)).filter((name) => name.endsWith(".c"));
+      const folders = [".", "../confine"];
+      const names = (
+        await Promise.all(folders.map(async (at) => (await readdir(join(SOURCES, at))).map((name) => join(at, name))))
+      )
+        .flat()
+        .filter((name) => name.endsWith(".c"));
       const flags = ["-std=gnu11", "-static", `-DJUMPING=${jumping}`, "-include", "test/jumping_clock.h"];
       execFileSync(compiler ?? "", [...flags, "-o", helper, ...names], { cwd: SOURCES });
       const spawner = await rawSpawner({ helper });

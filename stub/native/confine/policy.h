@@ -35,12 +35,21 @@ struct policy {
   bool no_network;
 };
 
-// Parses `length` bytes in place. Returns 0, or -1 if they are malformed (unknown words, relative paths, "." or ".." in a path).
-// The entries are allocated; the strings are not.
+// Parses `length` bytes in place. Returns 0, or -1 if they are malformed (unknown words, relative paths, "." or ".." or an empty
+// component in a path). The entries are allocated; the strings are not.
 int policy_parse(char *bytes, size_t length, struct policy *out);
 
-// Pure: whether `path` (canonical, as this process sees it) may be read, or written. By component: /a/b does not cover /a/bc.
-// The longest entry that covers it decides, so a `hide` below a root hides.
+void policy_free(struct policy *policy);
+
+// Absolute, and without ".", ".." and empty components.
+bool policy_canonical(const char *path);
+
+// Whether `path` is `root` or lies below it, both canonical. By component: /a/b is not above /a/bc.
+bool policy_below(const char *path, const char *root);
+
+// Pure: whether `path` (canonical, as this process sees it) may be read, or written. Approvals add up, as the kernel has it: a
+// directory that may be read does not become less writable than the root above it. A `hide` takes away what is above it or is the same
+// path; an entry below it gives again. The text decides: the target of a `sys` link counts only where it is named, too.
 bool policy_covers(const struct policy *policy, const char *path, bool write);
 
 #endif

@@ -1,0 +1,5 @@
+#include "check.h"
+
+extern const struct test policy_tests[], pin_tests[];
+
+const struct test *const groups[] = { policy_tests, pin_tests, NULL };
