@@ -13,19 +13,36 @@ export const PermissionReply = Type.Object(
 );
 export type PermissionReply = Static<typeof PermissionReply>;
 
+/** `unconfined`: one run of one command that nothing holds to what was approved; never for always. */
+export const AskPermission = Type.Union([Type.Literal("external_directory"), Type.Literal("unconfined")]);
+export type AskPermission = Static<typeof AskPermission>;
+
+export const AskedPath = Type.Object({
+  /** Canonical real path. */
+  path: Type.String(),
+  access: Access,
+  /** A directory stands for all below it, a file for itself. */
+  kind: Type.Union([Type.Literal("directory"), Type.Literal("file")]),
+});
+export type AskedPath = Static<typeof AskedPath>;
+
 /** OpenCode's shape (`permission`, `patterns`, `metadata`, `always`), with our own fields beside it. */
 export const Ask = Type.Object({
   id: PermissionID,
   sessionID: Type.Union([SessionID, Type.Null()]),
-  permission: Type.Literal("external_directory"),
+  permission: AskPermission,
   patterns: Type.Array(Type.String()),
   always: Type.Array(Type.String()),
   metadata: Type.Object({ filepath: Type.String(), parentDir: Type.String() }),
   workspaceID: WorkspaceID,
   approver: ApproverID,
-  /** The canonical real path that was refused. */
+  /** The canonical real path that was refused; the first of `paths`, its access beside it. */
   path: Type.String(),
   access: Access,
+  /** All that one answer is for. `unconfined`: the directory that the command is to run in. */
+  paths: Type.Array(AskedPath, { minItems: 1 }),
+  /** `unconfined`: the whole command. */
+  command: Type.Optional(Type.String()),
   /** For people: what wanted it. */
   reason: Type.String(),
   time: Type.Object({ created: Type.Integer() }),
@@ -35,8 +52,11 @@ export type Ask = Static<typeof Ask>;
 /** `details` of `permission_required`. */
 export const PermissionRequired = Type.Object({
   permissionID: PermissionID,
+  permission: AskPermission,
   path: Type.String(),
   access: Access,
+  paths: Type.Array(AskedPath, { minItems: 1 }),
+  command: Type.Optional(Type.String()),
   reason: Type.String(),
 });
 export type PermissionRequired = Static<typeof PermissionRequired>;

@@ -113,7 +113,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const presence: Presence = { connections: 0 };
   const approvals = new Approvals(kept.approvals);
   const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
-  const asks = new Asks({ bus, store: kept.asks, workspace: (id) => workspaces.find(id), log });
+  const asks = new Asks({ bus, store: kept.asks, audit, workspace: (id) => workspaces.find(id), log });
   const gate = new Gate({ approvals, asks, audit, guarded: host });
   const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit, log, options.inherited);
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });

@@ -1,5 +1,5 @@
 // Asks of the host, answered by the person at the terminal, by --yes, or not at all.
-import type { OnAsk, RunnerReply } from "../runner/runner.js";
+import type { OnAsk, RunnerAsk, RunnerReply } from "../runner/runner.js";
 import { printable } from "./printable.js";
 import type { Progress } from "./progress.js";
 import type { Terminal } from "./terminal.js";
@@ -20,17 +20,28 @@ export function onAskFor({ host, yes, terminal, progress }: ApproveOptions): OnA
     // One question at a time, whatever runs side by side.
     const mine = before.then(async (): Promise<RunnerReply> => {
       progress.clear();
-      const what = `${printable(host)}: ${ask.access} ${printable(ask.path)} (${printable(ask.reason)})`;
+      const choice = ask.permission === "unconfined" ? "[o]nce, [r]eject? " : "[o]nce, [a]lways, [r]eject? ";
       for (;;) {
-        const typed = await terminal.line(`${what}\n[o]nce, [a]lways, [r]eject? `, signal);
+        const typed = await terminal.line(`${questionText(host, ask)}\n${choice}`, signal);
         const reply = typed === undefined ? { reply: "reject" as const } : parseReply(typed);
-        if (reply !== undefined) return reply;
+        if (reply !== undefined && (reply.reply !== "always" || ask.permission !== "unconfined")) return reply;
       }
     });
     // A question that failed is its asker's to tell of; the next one is asked all the same.
     before = mine.catch(() => undefined);
     return mine;
   };
+}
+
+/** All that the answer is for: each path on a line of its own where there are several. */
+export function questionText(host: string, { permission, paths, command, reason }: RunnerAsk): string {
+  const why = printable(reason);
+  if (permission === "unconfined") {
+    return `${printable(host)}: run this with nothing that holds it to what was approved\n  ${printable(command ?? reason)}`;
+  }
+  const wanted = paths.map(({ access, path }) => `${access} ${printable(path)}`);
+  if (wanted.length === 1) return `${printable(host)}: ${wanted[0]} (${why})`;
+  return [`${printable(host)}: ${why}`, ...wanted.map((line) => `  ${line}`)].join("\n");
 }
 
 /** `o`, `once`, `a`, `always`, `r`, `reject`, and a message behind the latter; undefined: none of them. */

@@ -3,7 +3,15 @@ import type { RunnerAsk } from "../runner/runner.js";
 import { Asks } from "./asks.js";
 import type { CallContext } from "./opencode-types.js";
 
-const ask: RunnerAsk = { permissionID: "per_0123456789", path: "/etc/app/secret.conf", access: "read", reason: "read" };
+const path = "/etc/app/secret.conf";
+const ask: RunnerAsk = {
+  permissionID: "per_0123456789",
+  permission: "external_directory",
+  path,
+  access: "read",
+  paths: [{ path, access: "read", kind: "file" }],
+  reason: "read",
+};
 
 /** OpenCode's side: `answer` is called with the prompt and emits what OpenCode would. */
 function context(answer: (request: Record<string, unknown>) => Promise<void>): CallContext {
@@ -26,7 +34,6 @@ describe("the host's question as OpenCode's prompt", () => {
       context(async (request) => {
         seen = request;
       }),
-      "file",
     );
     expect(await call.onAsk(ask, new AbortController().signal)).toEqual({ reply: "once" });
     expect(seen).toMatchObject({
@@ -35,6 +42,33 @@ describe("the host's question as OpenCode's prompt", () => {
       always: [],
       metadata: { filepath: "/etc/app/secret.conf", parentDir: "/etc/app", access: "read", host: "prod" },
     });
+  });
+
+  it("is one prompt for several paths, each directory once, and says what each is wanted for", async () => {
+    const asks = new Asks("prod");
+    const paths = [
+      { path: "/srv/a/one", access: "read" as const, kind: "file" as const },
+      { path: "/srv/a/two", access: "read" as const, kind: "file" as const },
+      { path: "/srv/b", access: "write" as const, kind: "directory" as const },
+    ];
+    const seen: unknown[] = [];
+    const call = asks.forCall(context(async (request) => void seen.push(request)));
+    await call.onAsk({ ...ask, path: "/srv/a/one", paths }, new AbortController().signal);
+    expect(seen).toEqual([
+      expect.objectContaining({
+        permission: "external_directory",
+        patterns: ["/srv/a/*", "/srv/b/*"],
+        metadata: expect.objectContaining({ filepath: "/srv/a/one", parentDir: "/srv/a", paths }),
+      }),
+    ]);
+  });
+
+  it("shows the whole command that is to run unconfined, under a name of its own", async () => {
+    const asks = new Asks("prod");
+    const seen: unknown[] = [];
+    const call = asks.forCall(context(async (request) => void seen.push(request)));
+    await call.onAsk({ ...ask, permission: "unconfined", command: "sudo true" }, new AbortController().signal);
+    expect(seen).toEqual([expect.objectContaining({ permission: "unconfined", patterns: ["sudo true"], always: [] })]);
   });
 
   it("tells once from always by the event, also when that comes after the prompt is gone", async () => {
@@ -47,7 +81,6 @@ describe("the host's question as OpenCode's prompt", () => {
             if (late) setTimeout(() => replied(asks, "per_oc", reply), 20);
             else replied(asks, "per_oc", reply);
           }),
-          "file",
         );
         expect(await call.onAsk(ask, new AbortController().signal)).toEqual({ reply });
       }
@@ -63,7 +96,6 @@ describe("the host's question as OpenCode's prompt", () => {
         await new Promise((resolve) => setTimeout(resolve, permissionID === "per_a" ? 30 : 5));
         replied(asks, `oc_${permissionID}`, permissionID === "per_a" ? "always" : "once");
       }),
-      "file",
     );
     const signal = new AbortController().signal;
     const replies = await Promise.all(
@@ -75,10 +107,7 @@ describe("the host's question as OpenCode's prompt", () => {
   it("passes a rejection on with the user's words, and keeps OpenCode's own error for the end of the turn", async () => {
     const asks = new Asks("prod");
     const error = Object.assign(new Error("rejected"), { feedback: "use the staging file" });
-    const call = asks.forCall(
-      context(() => Promise.reject(error)),
-      "file",
-    );
+    const call = asks.forCall(context(() => Promise.reject(error)));
     const reply = await call.onAsk(ask, new AbortController().signal);
     expect(reply).toEqual({ reply: "reject", message: "use the staging file" });
     expect(call.refusal()).toBe(error);

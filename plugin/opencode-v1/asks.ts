@@ -1,7 +1,7 @@
 // The host's questions as OpenCode's own prompts. `ctx.ask` only resolves or throws; which answer was given (`once` or
 // `always`) comes by event, so both are joined here. The stub is the only memory: OpenCode is told `always: []`.
 import { posix } from "node:path";
-import type { Reply } from "../../protocol/permission.js";
+import type { AskedPath, Reply } from "../../protocol/permission.js";
 import type { OnAsk, RunnerAsk, RunnerReply } from "../runner/runner.js";
 import type { CallContext, LooseEvent } from "./opencode-types.js";
 
@@ -13,9 +13,6 @@ interface Pending {
   reply?: Reply;
   replied: () => void;
 }
-
-/** What a path is decides which directory the prompt names, as the built-in does. */
-export type AskedKind = "file" | "directory";
 
 /** The asks of one tool call. `refusal` is what OpenCode threw: to be thrown on, so that it ends the turn as ever. */
 export interface CallAsks {
@@ -49,13 +46,13 @@ export class Asks {
     }
   }
 
-  forCall(context: CallContext, kind: AskedKind): CallAsks {
+  forCall(context: CallContext): CallAsks {
     let refusal: unknown;
     return {
       refusal: () => refusal,
       onAsk: async (ask) => {
         try {
-          return await this.#ask(context, ask, kind);
+          return await this.#ask(context, ask);
         } catch (error) {
           refusal = error;
           return { reply: "reject", message: reasonOf(error) };
@@ -64,28 +61,15 @@ export class Asks {
     };
   }
 
-  async #ask(context: CallContext, ask: RunnerAsk, kind: AskedKind): Promise<RunnerReply> {
+  async #ask(context: CallContext, ask: RunnerAsk): Promise<RunnerReply> {
     let replied: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => {
       replied = resolve;
     });
     const pending: Pending = { replied };
     this.#byAsk.set(ask.permissionID, pending);
-    const parentDir = kind === "directory" ? ask.path : posix.dirname(ask.path);
     try {
-      await context.ask({
-        permission: "external_directory",
-        patterns: [posix.join(parentDir, "*")],
-        always: [],
-        metadata: {
-          filepath: ask.path,
-          parentDir,
-          access: ask.access,
-          reason: ask.reason,
-          host: this.#host,
-          permissionID: ask.permissionID,
-        },
-      });
+      await context.ask({ ...promptOf(ask, this.#host), always: [] });
       if (pending.requestID !== undefined && pending.reply === undefined) await within(answered, REPLY_EVENT_MS);
       // No prompt was shown: a rule of the user's configuration allowed it, this once.
       return { reply: pending.reply === "always" ? "always" : "once" };
@@ -94,6 +78,31 @@ export class Asks {
       if (pending.requestID !== undefined) this.#byRequest.delete(pending.requestID);
     }
   }
+}
+
+/** One prompt for all that the answer is for: each directory once, as the built-in names them. */
+function promptOf(ask: RunnerAsk, host: string) {
+  const { permission, path, access, paths, command, reason, permissionID } = ask;
+  const about = { access, reason, host, permissionID };
+  if (permission === "unconfined") {
+    return {
+      permission,
+      patterns: [command ?? reason],
+      metadata: { ...about, filepath: path, parentDir: path, command },
+    };
+  }
+  const directories = paths.map(directoryOf);
+  const [parentDir = path] = directories;
+  const several = paths.length > 1 ? { paths } : {};
+  return {
+    permission,
+    patterns: [...new Set(directories)].map((directory) => posix.join(directory, "*")),
+    metadata: { ...about, filepath: path, parentDir, ...several },
+  };
+}
+
+function directoryOf({ path, kind }: AskedPath): string {
+  return kind === "directory" ? path : posix.dirname(path);
 }
 
 function isReply(value: unknown): value is Reply {

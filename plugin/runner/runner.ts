@@ -3,7 +3,7 @@
 import type { CommandState } from "../../protocol/command.js";
 import type { FileKind, FileView } from "../../protocol/file.js";
 import type { Enforcement } from "../../protocol/health.js";
-import type { Reply } from "../../protocol/permission.js";
+import type { AskedPath, AskPermission, Reply } from "../../protocol/permission.js";
 import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
 import type { VcsFileDiff, VcsFileStatus, VcsInfo, VcsMode } from "../../protocol/vcs.js";
 import type { Access } from "../../protocol/workspace.js";
@@ -56,9 +56,14 @@ export interface RunnerSessionState {
 /** One pending question of the host. */
 export interface RunnerAsk {
   permissionID: string;
-  /** Canonical real path on the host. */
+  permission: AskPermission;
+  /** Canonical real path on the host; the first of `paths`. */
   path: string;
   access: Access;
+  /** All that the answer is for. */
+  paths: AskedPath[];
+  /** `unconfined`: the whole command. */
+  command?: string;
   reason: string;
   /** OpenCode session that caused it, where known. */
   sessionID?: string;

@@ -9,18 +9,21 @@ import { JsonStore } from "../state/store.js";
 import { denyWhenAbsent } from "./absence.js";
 import { Asks } from "./asks.js";
 import { KeptAsk } from "./asks-on-disk.js";
+import type { Question, QuestionPath } from "./question.js";
 
 const workspace = { id: "wrk_aaaaaaaa", approver: "0123456789abcdef", directory: "/w" } as Workspace;
 const question = {
   workspace,
   sessionID: null,
-  path: "/etc",
-  access: "read",
-  kind: "directory",
-  always: { path: "/etc", kind: "directory" },
+  permission: "external_directory",
+  paths: [asked("/etc")],
   reason: "test",
-} as const;
+} satisfies Question;
 const log = { warn: () => undefined };
+
+function asked(path: string): QuestionPath {
+  return { path, access: "read", kind: "directory", always: { path, kind: "directory" } };
+}
 
 let folder: string;
 beforeEach(async () => {
@@ -34,7 +37,14 @@ afterEach(async () => {
 /** What is asked, as a stub that starts now sees it. */
 async function openAsks(now?: () => number): Promise<Asks> {
   const store = await JsonStore.open(folder, KeptAsk, { log, problems: { add: () => undefined } });
-  return new Asks({ bus: new EventBus(), store, workspace: () => workspace, log, now });
+  return new Asks({
+    bus: new EventBus(),
+    store,
+    audit: { write: () => undefined },
+    workspace: () => workspace,
+    log,
+    now,
+  });
 }
 
 it("an ask waits as long as a client is connected, and is denied when nobody is there for the time limit", async () => {
@@ -53,7 +63,7 @@ it("the ask of a request that never comes back ends by itself; one that its clie
   let now = 0;
   const before = await openAsks();
   await before.raise(question, "waited");
-  const { ask: told } = await before.raise({ ...question, path: "/usr" }, "told");
+  const { ask: told } = await before.raise({ ...question, paths: [asked("/usr")] }, "told");
   const asks = await openAsks(() => now);
   expect(asks.pending()).toHaveLength(2);
   now = 999;

@@ -1,6 +1,6 @@
 // Asks on the disk, so that the next stub goes on with them: nobody is asked twice, and no answer is used twice.
 import { type Static, Type } from "typebox";
-import { Ask, PermissionReply } from "../../protocol/permission.js";
+import { Ask, AskedPath, PermissionReply } from "../../protocol/permission.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import type { JsonStore, StoreLog } from "../state/store.js";
 import { type Entry, newEntry, type Question } from "./question.js";
@@ -10,8 +10,10 @@ const Kind = Type.Union([Type.Literal("directory"), Type.Literal("file")]);
 /** One file per ask. */
 export const KeptAsk = Type.Object({
   ask: Ask,
-  kind: Kind,
-  always: Type.Object({ path: Type.String(), kind: Kind }),
+  paths: Type.Array(
+    Type.Object({ ...AskedPath.properties, always: Type.Object({ path: Type.String(), kind: Kind }) }),
+    { minItems: 1 },
+  ),
   told: Type.Boolean(),
   waited: Type.Boolean(),
   carries: Type.Array(Type.String()),
@@ -49,8 +51,7 @@ export class AsksOnDisk {
 
   /** Throws why it could not be kept. */
   save({ ask, question, told, waited, carries, reply }: Entry): Promise<void> {
-    const { kind, always } = question;
-    const kept: KeptAsk = { ask, kind, always, told, waited, carries: [...carries] };
+    const kept: KeptAsk = { ask, paths: question.paths, told, waited, carries: [...carries] };
     return this.#options.store.set(ask.id, reply === undefined ? kept : { ...kept, reply });
   }
 
@@ -81,13 +82,10 @@ export class AsksOnDisk {
   }
 }
 
-function restored(
-  { ask, kind, always, told, waited, carries, reply }: KeptAsk,
-  workspace: Workspace,
-  now: number,
-): Entry {
-  const { sessionID, path, access, reason } = ask;
-  const question: Question = { workspace, sessionID, path, access, kind, always, reason };
+function restored({ ask, paths, told, waited, carries, reply }: KeptAsk, workspace: Workspace, now: number): Entry {
+  const { sessionID, permission, command, reason } = ask;
+  const asked = paths as Question["paths"];
+  const question: Question = { workspace, sessionID, permission, paths: asked, command, reason };
   const entry = Object.assign(newEntry(ask, question, now), { told, waited, carries: new Set(carries), reply });
   if (reply !== undefined) entry.settle(reply);
   return entry;

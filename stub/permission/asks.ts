@@ -5,6 +5,7 @@ import { RemoteError } from "../../protocol/errors.js";
 import type { Ask, PermissionReply } from "../../protocol/permission.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import type { EventBus } from "../events/bus.js";
+import { type AuditLog, auditOf } from "../state/audit.js";
 import type { JsonStore, StoreLog } from "../state/store.js";
 import { AsksOnDisk, type KeptAsk } from "./asks-on-disk.js";
 import { type Entry, keyOf, makeAsk, newEntry, type Question } from "./question.js";
@@ -19,6 +20,7 @@ const ANSWER_KEPT_MS = 60 * 60 * 1000;
 export interface AsksOptions {
   bus: EventBus;
   store: JsonStore<typeof KeptAsk>;
+  audit: Pick<AuditLog, "write">;
   workspace(id: string): Workspace | undefined;
   log: StoreLog;
   /** Milliseconds of a clock that nobody sets: the wall clock may jump. */
@@ -28,6 +30,8 @@ export interface AsksOptions {
 export class Asks {
   readonly #bus: EventBus;
   readonly #disk: AsksOnDisk;
+  readonly #audit: Pick<AuditLog, "write">;
+  readonly #log: StoreLog;
   readonly #now: () => number;
   readonly #pending = new Map<string, Entry>();
   readonly #byQuestion = new Map<string, Entry>();
@@ -38,6 +42,8 @@ export class Asks {
 
   constructor(options: AsksOptions) {
     this.#bus = options.bus;
+    this.#audit = options.audit;
+    this.#log = options.log;
     this.#now = options.now ?? (() => performance.now());
     this.#disk = new AsksOnDisk(options);
     for (const entry of this.#disk.load(this.#now())) this.#adopt(entry);
@@ -72,8 +78,10 @@ export class Asks {
     entry.saved = this.#disk.save(entry);
     try {
       await entry.saved;
+      this.#audit.write({ event: "ask", ...auditOf(entry.ask), reason: question.reason });
     } catch (error) {
       this.#remove(entry);
+      await this.#disk.forget(entry);
       throw error;
     }
     this.#publish(entry, "permission.asked", entry.ask);
@@ -168,6 +176,7 @@ export class Asks {
   async withdraw(entry: Entry, message: string): Promise<void> {
     if (!this.#pending.has(entry.ask.id)) return;
     this.take(entry.ask.id);
+    this.#noteWithdrawn(entry, message);
     this.settle(entry, { reply: "reject", message });
     this.#missed.delete(keyOf(entry.question));
     await this.#forget(entry);
@@ -208,6 +217,15 @@ export class Asks {
     entry[how] = true;
     for (const id of carries) if (id !== entry.ask.id) entry.carries.add(id);
     if (!known && this.#pending.has(entry.ask.id)) await this.#disk.save(entry);
+  }
+
+  /** Nobody is waited for: where the audit log takes nothing (a full disk), the stub's log has it. */
+  #noteWithdrawn({ ask }: Entry, message: string): void {
+    try {
+      this.#audit.write({ event: "reply", ...auditOf(ask), decision: "withdrawn", message });
+    } catch (error) {
+      this.#log.warn({ err: error, permissionID: ask.id }, "the end of an ask is missing in the audit log");
+    }
   }
 
   #remove(entry: Entry): void {

@@ -1,12 +1,12 @@
 // The one door: services say which real path they are about to use, and go on only when this resolves.
 import { dirname } from "node:path";
 import { RemoteError } from "../../protocol/errors.js";
-import type { PermissionReply, PermissionRequired } from "../../protocol/permission.js";
+import type { AskedPath, PermissionReply, PermissionRequired } from "../../protocol/permission.js";
 import type { Access, Workspace } from "../../protocol/workspace.js";
-import type { AuditLog } from "../state/audit.js";
+import { type AuditLog, auditOf } from "../state/audit.js";
 import type { Approvals } from "./approvals.js";
 import { type Asks, draining } from "./asks.js";
-import { type Entry, type Question, required } from "./question.js";
+import { type Entry, type Question, type QuestionPath, required } from "./question.js";
 import { type Protected, whyRefused } from "./refusals.js";
 
 /** Who asks and how, for the length of one request. */
@@ -26,6 +26,11 @@ export interface Target {
   /** Canonical real path. */
   path: string;
   kind: "directory" | "file";
+}
+
+export interface Wanted {
+  target: Target;
+  access: Access;
 }
 
 export interface GateOptions {
@@ -55,22 +60,17 @@ export class Gate {
     const { asks, approvals, audit, guarded } = this.#options;
     if (asks.ending.aborted) throw draining();
     const pending = asks.require(id);
-    const { workspace, always, access } = pending.question;
-    if (reply.reply === "always") refuseAlways(always.path, guarded);
+    const { workspace, paths } = pending.question;
+    if (reply.reply === "always") refuseAlways(pending.question, guarded);
     const entry = asks.take(id);
     try {
-      const { sessionID, path } = entry.ask;
-      const line = {
-        approver,
-        workspaceID: workspace.id,
-        sessionID: sessionID ?? undefined,
-        permissionID: id,
-        path,
-        access,
-      };
+      const line = { ...auditOf(entry.ask), approver };
       audit.write({ event: "reply", ...line, decision: reply.reply, message: reply.message });
       await asks.keepAnswer(entry, reply);
-      if (reply.reply === "always") await approvals.add(workspace.id, [{ ...always, access, source: "reply" }]);
+      if (reply.reply === "always") {
+        const grants = paths.map(({ always, access }) => ({ ...always, access, source: "reply" as const }));
+        await approvals.add(workspace.id, grants);
+      }
     } catch (error) {
       await asks.giveBack(entry);
       throw error;
@@ -82,7 +82,7 @@ export class Gate {
 export class Pass {
   readonly #options: GateOptions;
   readonly asker: Asker;
-  readonly #granted = new Set<string>();
+  readonly #granted = new Map<string, AskedPath>();
   /** How the last path got through, for the audit. */
   decision: "approved" | "once" = "approved";
 
@@ -91,53 +91,108 @@ export class Pass {
     this.asker = asker;
   }
 
+  /** What it got by `once`: good for what this request starts, and for nothing else. */
+  get grants(): AskedPath[] {
+    return [...this.#granted.values()];
+  }
+
   /** Without asking anybody. */
   allows(path: string, access: Access): boolean {
     const { workspace } = this.asker;
-    return this.#granted.has(`${access}\0${path}`) || this.#options.approvals.allows(workspace.id, path, access);
+    return this.#granted.has(grantKey(path, access)) || this.#options.approvals.allows(workspace.id, path, access);
   }
 
   /** Throws `permission_required` (`onAsk: "fail"`), `permission_rejected`, `aborted`. */
   async require(target: Target, access: Access, reason: string): Promise<void> {
     if (this.allows(target.path, access) || (await this.#useOnce(target.path, access))) return;
-    const question = this.#question(target, access, reason);
-    if (this.asker.onAsk === "fail") throw this.#refusal([await this.#tell(question)]);
-    await this.#wait(question);
-    this.#granted.add(`${access}\0${target.path}`);
+    await this.#ask([this.#question([{ target, access }], reason)]);
+  }
+
+  /** For several targets that one answer is for. Nothing is used up unless all of them pass. */
+  async requireTogether(wanted: Wanted[], reason: string): Promise<void> {
+    const [first, ...others] = this.#missing(wanted);
+    if (first !== undefined) await this.#ask([this.#question([first, ...others], reason)]);
+    await this.#usePresented(wanted);
+  }
+
+  /** Throws as `require` does. The answer is for this very command, in this directory. */
+  async requireUnconfined(command: string, directory: string, reason: string): Promise<void> {
+    const place = { path: directory, kind: "directory" as const };
+    const { workspace, sessionID } = this.asker;
+    const question: Question = {
+      workspace,
+      sessionID,
+      permission: "unconfined",
+      paths: [{ ...place, access: "write", always: place }],
+      command,
+      reason,
+    };
+    const same = ({ ask }: Entry) =>
+      ask.permission === "unconfined" && ask.command === command && ask.path === directory;
+    this.#refuseRejected(same);
+    const entry = this.#answeredOnce(same);
+    if (entry !== undefined) await this.#options.asks.use(entry);
+    else if (this.asker.onAsk === "fail") throw this.#refusal([await this.#tell(question)]);
+    else await this.#wait(question);
+    this.decision = "once";
   }
 
   /** For several targets before anything is done: nothing is used up unless all of them pass; all questions are asked at once. */
-  async requireAll(wanted: { target: Target; access: Access }[], reason: string): Promise<void> {
+  async requireAll(wanted: Wanted[], reason: string): Promise<void> {
+    await this.#ask(this.#missing(wanted).map((each) => this.#question([each], reason)));
+    await this.#usePresented(wanted);
+  }
+
+  /** Those that neither an approval nor an answer of before lets through. */
+  #missing(wanted: Wanted[]): Wanted[] {
     const missing = wanted.filter(
       ({ target, access }) => !this.allows(target.path, access) && !this.#presented(target.path, access),
     );
-    for (const { target, access } of missing) this.#refuseRejected(target.path, access);
-    const questions = missing.map(({ target, access }) => this.#question(target, access, reason));
+    for (const { target, access } of missing) this.#refuseRejected(isAbout(target.path, access));
+    return missing;
+  }
+
+  async #ask(questions: Question[]): Promise<void> {
     if (questions.length > 0 && this.asker.onAsk === "fail") {
       throw this.#refusal(await Promise.all(questions.map((question) => this.#tell(question))));
     }
     await Promise.all(questions.map((question) => this.#wait(question)));
-    for (const { path, access } of questions) this.#granted.add(`${access}\0${path}`);
+    for (const question of questions) this.#grant(question.paths);
+  }
+
+  async #usePresented(wanted: Wanted[]): Promise<void> {
     for (const { target, access } of wanted) {
       if (!this.allows(target.path, access)) await this.#useOnce(target.path, access);
     }
   }
 
-  #question({ path, kind }: Target, access: Access, reason: string): Question {
+  #question([first, ...others]: [Wanted, ...Wanted[]], reason: string): Question {
     const { workspace, sessionID } = this.asker;
-    const directory = kind === "directory" ? path : dirname(path);
-    const wide = whyRefused(directory, this.#options.guarded) === undefined;
-    const always = wide ? { path: directory, kind: "directory" as const } : { path, kind };
-    return { workspace, sessionID, path, access, kind, always, reason };
+    const asked = ({ target: { path, kind }, access }: Wanted): QuestionPath => {
+      const directory = kind === "directory" ? path : dirname(path);
+      const wide = whyRefused(directory, this.#options.guarded) === undefined;
+      return { path, access, kind, always: wide ? { path: directory, kind: "directory" } : { path, kind } };
+    };
+    return {
+      workspace,
+      sessionID,
+      permission: "external_directory",
+      paths: [asked(first), ...others.map(asked)],
+      reason,
+    };
   }
 
   #presented(path: string, access: Access): Entry | undefined {
+    return this.#answeredOnce(isAbout(path, access));
+  }
+
+  #answeredOnce(wanted: (entry: Entry) => boolean): Entry | undefined {
     const ids = new Set(this.asker.permissionIDs);
     for (const id of ids) {
       const entry = this.#options.asks.find(id);
       for (const carried of entry?.carries ?? []) ids.add(carried);
       if (entry === undefined || entry.used || entry.ask.workspaceID !== this.asker.workspace.id) continue;
-      if (entry.ask.path === path && entry.ask.access === access && entry.reply?.reply === "once") return entry;
+      if (entry.reply?.reply === "once" && wanted(entry)) return entry;
     }
     return undefined;
   }
@@ -145,21 +200,25 @@ export class Pass {
   async #useOnce(path: string, access: Access): Promise<boolean> {
     const entry = this.#presented(path, access);
     if (entry === undefined) {
-      this.#refuseRejected(path, access);
+      this.#refuseRejected(isAbout(path, access));
       return false;
     }
     await this.#options.asks.use(entry);
     this.decision = "once";
-    this.#granted.add(`${access}\0${path}`);
+    this.#grant(entry.question.paths);
     return true;
   }
 
+  #grant(paths: QuestionPath[]): void {
+    for (const { path, access, kind } of paths) this.#granted.set(grantKey(path, access), { path, access, kind });
+  }
+
   /** A request that comes back with a rejected ask is not asked about again. */
-  #refuseRejected(path: string, access: Access): void {
+  #refuseRejected(wanted: (entry: Entry) => boolean): void {
     for (const id of this.asker.permissionIDs) {
       const entry = this.#options.asks.find(id);
       if (entry?.reply?.reply !== "reject" || entry.ask.workspaceID !== this.asker.workspace.id) continue;
-      if (entry.ask.path === path && entry.ask.access === access) throw rejection(entry, entry.reply);
+      if (wanted(entry)) throw rejection(entry, entry.reply);
     }
   }
 
@@ -171,7 +230,7 @@ export class Pass {
   #refusal(entries: Entry[]): RemoteError {
     const asks = entries.map(({ ask }) => required(ask));
     const [first] = asks as [PermissionRequired];
-    return new RemoteError("permission_required", `${first.access} ${first.path} is not approved`, {
+    return new RemoteError("permission_required", `${whatOf(first)} is not approved`, {
       details: { ...first, ...(asks.length > 1 ? { asks } : {}) },
     });
   }
@@ -212,18 +271,37 @@ async function firstOf<T>(promise: Promise<T>, ...signals: AbortSignal[]): Promi
   }
 }
 
-function refuseAlways(path: string, guarded: Protected): void {
-  const why = whyRefused(path, guarded);
-  if (why === undefined) return;
-  throw new RemoteError("root_refused", `${path} cannot be approved for always: ${why}`, {
-    hint: "reply once or reject",
-    details: { path },
-  });
+/** One that cannot be approved refuses them all: half an answer is none. */
+function refuseAlways({ permission, paths }: Question, guarded: Protected): void {
+  const hint = "reply once or reject";
+  if (permission === "unconfined") {
+    throw new RemoteError("root_refused", "to run unconfined cannot be approved for always", { hint });
+  }
+  for (const { path } of paths.map(({ always }) => always)) {
+    const why = whyRefused(path, guarded);
+    if (why === undefined) continue;
+    throw new RemoteError("root_refused", `${path} cannot be approved for always: ${why}`, { hint, details: { path } });
+  }
+}
+
+function grantKey(path: string, access: Access): string {
+  return `${access}\0${path}`;
+}
+
+function isAbout(path: string, access: Access) {
+  return ({ ask }: Entry) =>
+    ask.permission === "external_directory" &&
+    ask.paths.some((asked) => asked.path === path && asked.access === access);
+}
+
+function whatOf({ permission, paths }: Pick<PermissionRequired, "permission" | "paths">): string {
+  if (permission === "unconfined") return "to run it unconfined";
+  return paths.map(({ access, path }) => `${access} ${path}`).join(", ");
 }
 
 function rejection(entry: Entry, reply: PermissionReply): RemoteError {
   const said = reply.message === undefined ? "" : `: ${reply.message}`;
-  return new RemoteError("permission_rejected", `${entry.ask.access} ${entry.ask.path} was rejected${said}`, {
+  return new RemoteError("permission_rejected", `${whatOf(entry.ask)} was rejected${said}`, {
     details: { permissionID: entry.ask.id, path: entry.ask.path, access: entry.ask.access, message: reply.message },
   });
 }

@@ -1,18 +1,22 @@
 // One question and what this stub knows about it: who waits, who was told, what was answered.
 import { dirname, join } from "node:path";
 import { newID } from "../../protocol/ids.js";
-import type { Ask, PermissionReply, PermissionRequired } from "../../protocol/permission.js";
-import type { Access, Workspace } from "../../protocol/workspace.js";
+import type { Ask, AskedPath, AskPermission, PermissionReply, PermissionRequired } from "../../protocol/permission.js";
+import type { Workspace } from "../../protocol/workspace.js";
+
+export interface QuestionPath extends AskedPath {
+  /** What `always` would approve; it is what the prompt shows. */
+  always: { path: string; kind: "directory" | "file" };
+}
 
 export interface Question {
   workspace: Workspace;
   sessionID: string | null;
-  /** Canonical real path. */
-  path: string;
-  access: Access;
-  kind: "directory" | "file";
-  /** What `always` would approve; it is what the prompt shows. */
-  always: { path: string; kind: "directory" | "file" };
+  permission: AskPermission;
+  /** One answer is for all of them. */
+  paths: [QuestionPath, ...QuestionPath[]];
+  /** `unconfined`: the whole command. */
+  command?: string | undefined;
   /** For people: what wants it. */
   reason: string;
 }
@@ -61,28 +65,34 @@ export function newEntry(ask: Ask, question: Question, since: number): Entry {
 }
 
 export function required(ask: Ask): PermissionRequired {
-  return { permissionID: ask.id, path: ask.path, access: ask.access, reason: ask.reason };
+  const { id, permission, path, access, paths, command, reason } = ask;
+  return { permissionID: id, permission, path, access, paths, ...(command === undefined ? {} : { command }), reason };
 }
 
 export function makeAsk(question: Question): Ask {
-  const { path, access, always, reason, workspace, sessionID, kind } = question;
+  const { permission, paths, command, reason, workspace, sessionID } = question;
+  const [{ path, access, kind }] = paths;
+  const shown = paths.map(({ always }) => (always.kind === "directory" ? join(always.path, "*") : always.path));
   return {
     id: newID("per"),
     sessionID,
-    permission: "external_directory",
-    patterns: [always.kind === "directory" ? join(always.path, "*") : always.path],
+    permission,
+    patterns: command === undefined ? [...new Set(shown)] : [command],
     always: [],
     metadata: { filepath: path, parentDir: kind === "directory" ? path : dirname(path) },
     workspaceID: workspace.id,
     approver: workspace.approver,
     path,
     access,
+    paths: paths.map(({ always: _always, ...asked }) => asked),
+    ...(command === undefined ? {} : { command }),
     reason,
     time: { created: Date.now() },
   };
 }
 
 /** The same question has the same key, whoever asks. */
-export function keyOf({ workspace, path, access }: Question): string {
-  return `${workspace.id}\0${access}\0${path}`;
+export function keyOf({ workspace, permission, paths, command }: Question): string {
+  const wanted = paths.map(({ path, access }) => `${access}\0${path}`).sort();
+  return [workspace.id, permission, command ?? "", ...wanted].join("\0");
 }

@@ -2,11 +2,12 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { codeOf, fromSystem } from "../../protocol/errors.js";
+import type { Ask, AskedPath } from "../../protocol/permission.js";
 
 const ROTATE_BYTES = 5 * 1024 * 1024;
 
 export interface AuditLine {
-  event: "command" | "terminal" | "exit" | "reply" | "approval" | "workspace" | "session" | "approver";
+  event: "command" | "terminal" | "exit" | "ask" | "reply" | "approval" | "workspace" | "session" | "approver";
   /** Key id of the approver whose secret came with the request. */
   approver?: string | undefined;
   workspaceID?: string | undefined;
@@ -19,11 +20,31 @@ export interface AuditLine {
   cwd?: string | undefined;
   path?: string | undefined;
   access?: string | undefined;
+  /** An ask for several paths: all of them. */
+  paths?: AskedPath[] | undefined;
+  permission?: string | undefined;
+  reason?: string | undefined;
   decision?: string | undefined;
   message?: string | undefined;
   exit?: number | null | undefined;
   signal?: string | null | undefined;
   state?: string | undefined;
+}
+
+/** What an ask and its answer have in common. */
+export function auditOf(ask: Ask): Omit<AuditLine, "event"> {
+  const { id, workspaceID, sessionID, permission, path, access, paths, command } = ask;
+  const several = paths.length > 1 ? { paths } : {};
+  return {
+    workspaceID,
+    sessionID: sessionID ?? undefined,
+    permissionID: id,
+    permission,
+    path,
+    access,
+    ...several,
+    command,
+  };
 }
 
 export class AuditLog {

@@ -20,7 +20,7 @@ export function createApplyPatchTool(host: ToolHost): ToolDefinition {
       patchText: schema.string().describe("The full patch text that describes all changes to be made"),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "file", async (call) => {
+      withCall(host, context, async (call) => {
         const hunks = parse(args.patchText).map((hunk) => onHost(hunk, call));
         const paths = hunks.flatMap((hunk) => [
           hunk.path,

@@ -33,7 +33,7 @@ export function createBashTool(host: ToolHost): ToolDefinition {
         ),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "directory", async (call) => {
+      withCall(host, context, async (call) => {
         const { patterns, always } = commandPatterns(args.command);
         if (patterns.length > 0) {
           await context.ask({ permission: "bash", patterns, always, metadata: { command: args.command } });

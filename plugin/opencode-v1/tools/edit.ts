@@ -36,7 +36,7 @@ export function createEditTool(host: ToolHost): ToolDefinition {
       replaceAll: schema.boolean().optional().describe("Replace all occurrences of oldString (default false)"),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "file", async (call) => {
+      withCall(host, context, async (call) => {
         if (!args.filePath) throw new Error("filePath is required");
         if (args.oldString === args.newString) throw new Error(EDIT_ERRORS.identical);
         const path = resolveRemote(args.filePath, call.at);

@@ -22,7 +22,7 @@ export function createGlobTool(host: ToolHost): ToolDefinition {
         ),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "directory", async ({ session, at, options }) => {
+      withCall(host, context, async ({ session, at, options }) => {
         const { pattern, path } = args;
         await context.ask({ permission: "glob", patterns: [pattern], always: ["*"], metadata: { pattern, path } });
         const directory = path === undefined ? at.directory : resolveRemote(path, at);

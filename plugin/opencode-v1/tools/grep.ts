@@ -28,7 +28,7 @@ export function createGrepTool(host: ToolHost): ToolDefinition {
       include: schema.string().optional().describe('File pattern to include in the search (e.g. "*.js", "*.{ts,tsx}")'),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "directory", async (call) => {
+      withCall(host, context, async (call) => {
         const { pattern, path, include } = args;
         if (!pattern) throw new Error("pattern is required");
         const metadata = { pattern, path, include };

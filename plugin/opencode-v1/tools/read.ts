@@ -27,7 +27,7 @@ export function createReadTool(host: ToolHost): ToolDefinition {
       limit: schema.number().int().min(0).optional().describe("The maximum number of lines to read (defaults to 2000)"),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "file", async (call) => {
+      withCall(host, context, async (call) => {
         const path = resolveRemote(args.filePath, call.at);
         const title = relativeRemote(path, call.at);
         await context.ask({ permission: "read", patterns: [title], always: ["*"], metadata: {} });

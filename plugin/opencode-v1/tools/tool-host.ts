@@ -2,7 +2,7 @@
 import { codeOf } from "../../../protocol/errors.js";
 import type { InFlightJournal } from "../../laptop/in-flight.js";
 import type { HostFacts, OperationOptions, RunnerSession } from "../../runner/runner.js";
-import type { AskedKind, Asks } from "../asks.js";
+import type { Asks } from "../asks.js";
 import type { AwayCommands } from "../away.js";
 import { type ConnectionWatch, WAIT_FOR_CALL_MS, WAIT_FOR_COMMAND_MS } from "../connection-watch.js";
 import { toolError } from "../failure.js";
@@ -57,10 +57,9 @@ export interface Call {
 export async function withCall(
   host: ToolHost,
   context: CallContext,
-  kind: AskedKind,
   work: (call: Call) => Promise<CallResult>,
 ): Promise<CallResult> {
-  const asks = host.asks.forCall(context, kind);
+  const asks = host.asks.forCall(context);
   const abort = abortUntilDone(context.abort);
   const guard = host.connection.guard(WAIT_FOR_CALL_MS);
   const signal = AbortSignal.any([abort.signal, guard.signal]);

@@ -18,7 +18,7 @@ export function createWriteTool(host: ToolHost): ToolDefinition {
       filePath: schema.string().describe("The absolute path to the file to write (must be absolute, not relative)"),
     },
     execute: (args, context: CallContext) =>
-      withCall(host, context, "file", async (call) => {
+      withCall(host, context, async (call) => {
         const path = resolveRemote(args.filePath, call.at);
         const title = relativeRemote(path, call.at);
         return await host.locks.run(path, () =>

@@ -20,7 +20,8 @@ export class LocalApprovals {
   /** Returns when the path may be used. Throws `permission_required` where nobody can be asked, `permission_rejected`. */
   async require(path: string, access: Access, reason: string, options: OperationOptions): Promise<void> {
     if (this.#allows(path, access)) return;
-    const ask = { permissionID: newID("per"), path, access, reason };
+    const paths = [{ path, access, kind: "file" as const }];
+    const ask = { permissionID: newID("per"), permission: "external_directory" as const, path, access, paths, reason };
     const onAsk = options.onAsk ?? this.#onAsk;
     if (onAsk === undefined) {
       throw new RemoteError("permission_required", `${access} of ${path} needs approval`, { details: ask });

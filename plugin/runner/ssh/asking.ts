@@ -49,7 +49,7 @@ export async function answer(context: AskContext, refusal: RemoteError): Promise
 
 async function answerOne(context: AskContext, onAsk: OnAsk, required: RequiredPath): Promise<void> {
   const { client, sessionID, signal } = context;
-  const { permissionID, path, access } = required;
+  const { permissionID, permission, path, access } = required;
   const ask = { ...required, ...(sessionID === undefined ? {} : { sessionID }) };
   const given = await askOrAbort(context, () => onAsk(ask, signal ?? new AbortController().signal), permissionID);
   try {
@@ -63,9 +63,8 @@ async function answerOne(context: AskContext, onAsk: OnAsk, required: RequiredPa
   }
   if (given.reply === "reject") {
     const details = { permissionID, path, access };
-    throw new RemoteError("permission_rejected", given.message ?? `the user rejected ${access} of ${path}`, {
-      details,
-    });
+    const what = permission === "unconfined" ? "to run it unconfined" : `${access} of ${path}`;
+    throw new RemoteError("permission_rejected", given.message ?? `the user rejected ${what}`, { details });
   }
 }
 
