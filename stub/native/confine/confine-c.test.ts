@@ -48,7 +48,7 @@ else {
   const native = await resultsOf([program]);
   describe("the confinement in C", () => report(native));
 
-  const older = await resultsOf([...(await onOlderKernel("below5_6")), program, "policy", "pin"]);
+  const older = await resultsOf([...(await onOlderKernel("below5_6")), program, "policy", "pin", "resolve"]);
   describe("the confinement in C without openat2", () => report(older));
 }
 
@@ -58,6 +58,6 @@ if (!(await onPath(cross)) || !(await onPath(emulator))) {
   describe.skip(`the confinement in C on arm64 (needs ${cross} and ${emulator})`);
 } else {
   const program = await compileOnce("confine-test-arm64", SOURCES, { compiler: cross, flags: ["-static"] });
-  const results = await resultsOf([emulator, program, "policy", "pin"]);
+  const results = await resultsOf([emulator, program, "policy", "pin", "resolve"]);
   describe("the confinement in C on arm64", () => report(results));
 }

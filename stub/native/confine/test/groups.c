@@ -1,5 +1,5 @@
 #include "check.h"
 
-extern const struct test policy_tests[], pin_tests[];
+extern const struct test policy_tests[], pin_tests[], resolve_tests[];
 
-const struct test *const groups[] = { policy_tests, pin_tests, NULL };
+const struct test *const groups[] = { policy_tests, pin_tests, resolve_tests, NULL };
