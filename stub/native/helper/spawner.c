@@ -4,6 +4,7 @@
 // When the stub goes away the spawner ends; the helpers go on.
 #define _GNU_SOURCE
 #include "spawner.h"
+#include "clock.h"
 #include "helper.h"
 #include "pool.h"
 #include "report.h"
@@ -28,12 +29,18 @@
 #define SYS_close_range 436
 #endif
 
-enum { REFILL_MS = 10 };                  // of quiet after a command was handed over
+// When the spawner looks after its helpers. Beside a command's start it would compete for the processors, and beside its end
+// it would push the stub aside that is about to answer: so it does so while the command runs, and not at the end of a short one.
+enum {
+  HOUSEKEEPING_US = 300,                  // after the first hand-over since the last time: its program is being executed
+  DEAF_US = 10000,                        // after a hand-over: the end of a helper does not wake the spawner so long
+};
 
 struct child { uint32_t id; pid_t pid; };
 static struct child *children;
 static size_t child_count, child_room;
 static int signals;
+static uint64_t housekeeping_at, deaf_until;  // microseconds; 0: none
 
 static void close_inherited(void) {
   if (syscall(SYS_close_range, REPORT_FD + 1u, ~0u, 0u) == 0) return;
@@ -101,6 +108,9 @@ static void failed(uint32_t id, int error) {
 static void start(uint32_t id, char *bytes, size_t length) {
   if (!make_room()) return failed(id, ENOMEM);
   pid_t pid = pool_hand_over(bytes, length);
+  uint64_t now = now_us();
+  if (housekeeping_at == 0) housekeeping_at = now + HOUSEKEEPING_US;
+  deaf_until = now + DEAF_US;
   if (pid == 0) pid = fork();
   if (pid < 0) return failed(id, errno);
   if (pid == 0) {
@@ -134,6 +144,36 @@ static bool serve(char *bytes, size_t length) {
   return true;
 }
 
+// What signals have told, and a full pool. False: the spawner is to end.
+static bool keep_house(void) {
+  struct signalfd_siginfo info;
+  housekeeping_at = 0;
+  while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+    if (info.ssi_signo == SIGTERM) return false;
+  reap();
+  if (pool_wants()) pool_fill(signals);
+  return true;
+}
+
+// Until something is to be done: a request, housekeeping, or (where it is not deaf to them) a signal. False: it is to end.
+static bool wait_for_request(void) {
+  for (;;) {
+    uint64_t now = now_us();
+    if (deaf_until != 0 && now >= deaf_until) {
+      deaf_until = 0;
+      housekeeping_at = now;
+    }
+    if (housekeeping_at != 0 && now >= housekeeping_at && !keep_house()) return false;
+    uint64_t next = housekeeping_at != 0 ? housekeeping_at : deaf_until;
+    uint64_t left = next > now ? next - now : 0;
+    struct timespec wait = { (time_t)(left / 1000000), (long)(left % 1000000 * 1000) };
+    struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { deaf_until != 0 ? -1 : signals, POLLIN, 0 } };
+    if (ppoll(fds, 2, next != 0 ? &wait : NULL, NULL) < 0) continue;
+    if (fds[1].revents != 0 && !keep_house()) return false;
+    if (fds[0].revents != 0) return true;
+  }
+}
+
 int spawner_run(void) {
   size_t room = 1 << 16, have = 0;
   char *bytes = malloc(room);
@@ -151,19 +191,7 @@ int spawner_run(void) {
   pool_fill(signals);
 
   for (;;) {
-    struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { signals, POLLIN, 0 } };
-    int ready = poll(fds, 2, pool_wants() ? REFILL_MS : -1);
-    if (ready < 0) continue;
-    if (ready == 0) pool_fill(signals);   // now, not at the hand-over: there the fork would compete with the command's own
-    if (fds[1].revents != 0) {
-      struct signalfd_siginfo info;
-      while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_signo == SIGTERM) return 0;
-      reap();
-      // A command has ended: its answer is on the way, which a fork now would hold up. Only who has none left cannot wait.
-      if (fds[0].revents == 0 && pool_empty()) pool_fill(signals);
-    }
-    if (fds[0].revents == 0) continue;
+    if (!wait_for_request()) return 0;
     ssize_t n = recv(REPORT_FD, bytes + have, room - have, MSG_DONTWAIT);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return 0;                 // the stub is gone
