@@ -1,6 +1,7 @@
 // No more than one request is held in memory; a command that does not read leaves its writer waiting, and nobody else.
 #define _GNU_SOURCE
 #include "input.h"
+#include "listen.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { INPUT_MAX = 65536, FLAG_END = 1 };
@@ -30,30 +30,12 @@ static void shut(int *fd) {
   *fd = -1;
 }
 
-// A socket's path may have 107 bytes only: it is named below its directory's descriptor.
-static int listen_at(const char *base) {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  const char *slash = strrchr(base, '/');
-  char directory[4200];
-  if (slash == NULL || (size_t)(slash - base) >= sizeof directory) return EINVAL;
-  memcpy(directory, base, (size_t)(slash - base));
-  directory[slash - base] = 0;
-  int at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (at < 0) return errno;
-  int n = snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s.stdin", at, slash + 1);
-  int error = n < (int)sizeof address.sun_path ? 0 : ENAMETOOLONG;
-  listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (error == 0 && (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 16) != 0))
-    error = errno;
-  close(at);
-  return error;
-}
-
 int input_open(const char *base) {
   snprintf(path, sizeof path, "%s.stdin", base);
   if (pipe2(pipes, O_CLOEXEC) != 0) return errno;
   fcntl(pipes[1], F_SETFL, O_NONBLOCK);
-  return listen_at(base);
+  listener = listen_beside(base, ".stdin");
+  return listener < 0 ? errno : 0;
 }
 
 int input_end_of_command(void) { return pipes[0]; }
