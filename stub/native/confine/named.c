@@ -1,0 +1,171 @@
+#define _GNU_SOURCE
+#include "named.h"
+#include "grants.h"
+#include "kernel.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { PAGE = 4096 };
+
+static const struct policy *view;
+static int view_root = -1;                // the same for all processes of a command: none of them may change its root
+
+void named_in_view(const struct policy *policy) { view = policy; }
+
+bool named_copy(pid_t pid, uint64_t address, void *out, size_t length) {
+  struct iovec to = { out, length }, from = { (void *)(uintptr_t)address, length };
+  return process_vm_readv(pid, &to, 1, &from, 1, 0) == (ssize_t)length;
+}
+
+// Page by page: the string may end right before one that is not there.
+bool named_read(pid_t pid, uint64_t address, char *out, size_t room) {
+  for (size_t have = 0; have < room;) {
+    size_t piece = PAGE - ((address + have) & (PAGE - 1));
+    if (piece > room - have) piece = room - have;
+    struct iovec to = { out + have, piece }, from = { (void *)(uintptr_t)(address + have), piece };
+    ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+    if (n <= 0) return false;
+    if (memchr(out + have, 0, (size_t)n) != NULL) return true;
+    have += (size_t)n;
+  }
+  return false;
+}
+
+static int pin_path(int at, const char *path, unsigned how, unsigned flags, uint64_t resolve) {
+  struct kernel_open_how open = { .flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_NO_MAGICLINKS | resolve };
+  if (how & NAMED_NOFOLLOW) open.flags |= O_NOFOLLOW;
+  return (int)syscall(SYS_openat2, at, path, &open, sizeof open);
+}
+
+// Splits off the last component. False where it is none that could be made.
+static bool split(const char *path, char *directory, char *name) {
+  const char *slash = strrchr(path, '/'), *last = slash == NULL ? path : slash + 1;
+  if (*last == 0 || strcmp(last, ".") == 0 || strcmp(last, "..") == 0 || strlen(last) > NAME_MAX) return false;
+  strcpy(name, last);
+  if (slash == NULL) strcpy(directory, ".");
+  else if (slash == path) strcpy(directory, "/");
+  else {
+    memcpy(directory, path, (size_t)(slash - path));
+    directory[slash - path] = 0;
+  }
+  return true;
+}
+
+// The real path of what is pinned. False where it has none, or a removed one.
+static bool name_it(struct named *out) {
+  char link[32];
+  struct stat found;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", out->fd);
+  ssize_t n = readlink(link, out->real, sizeof out->real);
+  if (n <= 0 || n >= (ssize_t)sizeof out->real || out->real[0] != '/') return false;
+  out->real[n] = 0;
+  if (fstat(out->fd, &found) != 0 || found.st_nlink == 0) return false;
+  out->type = found.st_mode & S_IFMT;
+  if (!out->absent) return true;
+  size_t length = n == 1 ? 0 : (size_t)n;
+  if (length + 1 + strlen(out->name) >= sizeof out->real) return false;
+  out->real[length] = '/';
+  strcpy(out->real + length + 1, out->name);
+  return true;
+}
+
+static enum found let_go(struct named *out) {
+  if (out->fd >= 0) close(out->fd);
+  out->fd = -1;
+  return FOUND_NOT;
+}
+
+// From the directory `at`, which with RESOLVE_IN_ROOT is the root, too.
+static enum found look(int at, const char *path, unsigned how, uint64_t resolve, struct named *out) {
+  char directory[PATH_MAX];
+  struct stat there;
+  out->absent = false;
+  out->fd = pin_path(at, path, how, 0, resolve);
+  if (out->fd < 0 && errno == ENOENT && how & NAMED_CREATE && split(path, directory, out->name)) {
+    out->absent = true;
+    out->fd = pin_path(at, directory, 0, O_DIRECTORY, resolve);
+    // a link that leads nowhere: making what it names is beyond what can be done for the command
+    if (out->fd >= 0 && fstatat(out->fd, out->name, &there, AT_SYMLINK_NOFOLLOW) == 0) return let_go(out);
+  }
+  return out->fd >= 0 && name_it(out) ? FOUND : let_go(out);
+}
+
+static bool open_root(pid_t pid) {
+  char link[32];
+  snprintf(link, sizeof link, "/proc/%d/root", (int)pid);
+  if (view_root < 0) view_root = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return view_root >= 0;
+}
+
+// What `directory` (of `pid`) leads to, with the path behind it.
+static bool absolute(pid_t pid, int at, const char *path, char *out) {
+  char link[48];
+  if (path[0] == '/') { strcpy(out, path); return true; }
+  if (at == AT_FDCWD) snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
+  else snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)pid, at);
+  ssize_t n = readlink(link, out, PATH_MAX - 1);
+  if (n <= 0 || out[0] != '/' || (size_t)n + 1 + strlen(path) >= PATH_MAX) return false;
+  out[n] = '/';
+  strcpy(out + n + 1, path);
+  return true;
+}
+
+// What the view shows under another name is named as the host has it. True where that changed something.
+static bool unshow(char *path) {
+  char host[PATH_MAX];
+  for (size_t i = 0; i < view->count; i++) {
+    const struct entry *entry = &view->entries[i];
+    if (entry->kind != ENTRY_BIND || !policy_below(path, entry->shown)) continue;
+    if (snprintf(host, sizeof host, "%s%s", entry->path, path + strlen(entry->shown)) >= (int)sizeof host) return true;
+    strcpy(path, host);
+    return true;
+  }
+  return false;
+}
+
+static enum found find_in_view(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
+  char text[PATH_MAX];
+  if (!open_root(pid) || !absolute(pid, at, path, text) || policy_below(text, "/proc")) return FOUND_NOT;
+  if (look(view_root, text, how, RESOLVE_IN_ROOT, out) == FOUND) {
+    bool held = !(how & NAMED_WRITE) && !out->absent;     // all that the view holds may be read
+    if (!held) held = unshow(out->real) || grants_look(out->real, true) == VERDICT_COVERED || policy_below(out->real, "/proc");
+    if (held) return let_go(out);
+    let_go(out);
+  }
+  if (unshow(text)) return FOUND_NOT;     // that place is the command's own: what is absent there is absent
+  return look(AT_FDCWD, text, how, 0, out);
+}
+
+static enum found find_with_us(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
+  char link[48];
+  if (path[0] == '/') return look(AT_FDCWD, path, how, 0, out);
+  if (at == AT_FDCWD) snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
+  else snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)pid, at);
+  int base = open(link, O_PATH | O_CLOEXEC);
+  if (base < 0) return FOUND_NOT;
+  enum found found = look(base, path, how, 0, out);
+  close(base);
+  return found;
+}
+
+enum found named_find(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
+  out->fd = -1;
+  if (path[0] == 0) return FOUND_NOT;
+  enum found found = view != NULL ? find_in_view(pid, at, path, how, out) : find_with_us(pid, at, path, how, out);
+  return found == FOUND && policy_below(out->real, "/proc") ? let_go(out) : found;
+}
+
+enum found named_inside(pid_t pid, const char *path, struct named *out) {
+  char text[PATH_MAX];
+  out->fd = -1;
+  if (view == NULL) return find_with_us(pid, AT_FDCWD, path, 0, out);
+  if (!open_root(pid) || !absolute(pid, AT_FDCWD, path, text)) return FOUND_NOT;
+  if (look(view_root, text, 0, RESOLVE_IN_ROOT, out) != FOUND) return FOUND_NOT;
+  unshow(out->real);
+  return FOUND;
+}
