@@ -4,6 +4,8 @@
 // A cancel or the time limit goes in between (killing.h).
 #define _GNU_SOURCE
 #include "helper.h"
+#include "asks.h"
+#include "blocked.h"
 #include "clock.h"
 #include "input.h"
 #include "killing.h"
@@ -13,6 +15,7 @@
 #include "record.h"
 #include "report.h"
 #include "tree.h"
+#include "../confine/notify.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,7 +31,10 @@
 enum {
   STARTED_DELAY_MS = 2,                   // a quick command says `started` and `end` in one send
   PATH_ROOM = 4096,
+  END_ROOM = 1024 + BLOCKED_TEXT,
 };
+// What the loop polls.
+enum { STDOUT, STDERR, SIGNALS, REPORTS, NOTIFY, INPUT, ASKS = INPUT + INPUT_FDS, FDS = ASKS + ASKS_FDS };
 enum { FLAG_TIMED_OUT = 1, FLAG_ABORTED = 2, FLAG_LEFTOVERS = 4 /* cancelled after the shell had ended by itself */ };
 
 static const struct start_request *request;
@@ -42,6 +48,7 @@ static uint64_t start_time;               // of this process
 static int wait_status, flags, signals;
 static uint64_t started_ms, ended_ms;     // for people
 static uint64_t launched_at, limit_at;    // 0: never
+static uint64_t stands_since;             // the limit stands still while people are asked; 0: it runs
 static size_t pending;
 static char run_path[PATH_ROOM + 16];
 
@@ -127,18 +134,19 @@ static size_t end_text(char *text, size_t room, const char *survivors) {
   int n = snprintf(text, room, "{\"status\":%d,\"flags\":%d,\"started\":%llu,\"ended\":%llu,\"pending\":%zu,", wait_status, flags,
                    (unsigned long long)started_ms, (unsigned long long)ended_ms, pending);
   n += output_describe(text + n, room - (size_t)n);
+  n += (int)blocked_describe(text + n, room - (size_t)n);
   n += snprintf(text + n, room - (size_t)n, ",\"survivors\":%s}\n", survivors ? survivors : "null");
   return (size_t)n;
 }
 
 static void record_end(const char *survivors) {
-  char text[1024];
+  char text[END_ROOM];
   size_t length = end_text(text, sizeof text, survivors);
   record_append(record, text, length);
 }
 
 static void report_end(void) {
-  char text[1024];
+  char text[END_ROOM];
   output_drain();
   ended_ms = epoch_ms();
   pending = children_left ? tree_descendants(NULL, 0) : 0;
@@ -181,6 +189,7 @@ static pid_t group(void) { return shell_ended ? 0 : shell; }
 static void begin_kill(int flag) {
   flags |= shell_ended ? FLAG_LEFTOVERS : flag;
   limit_at = 0;
+  asks_cancel();                          // a call that waits does not hear SIGTERM
   killing_begin(group(), request->grace_ms);
 }
 
@@ -197,10 +206,22 @@ static void take_signals(void) {
 
 // ---- the loop ------------------------------------------------------------------------------------------------------
 
+// The command does nothing while it waits for an answer; that time is not its own.
+static void hold_limit(void) {
+  if (asks_pending()) {
+    if (stands_since == 0) stands_since = now_ms();
+  } else if (stands_since != 0) {
+    if (limit_at != 0) limit_at += now_ms() - stands_since;
+    stands_since = 0;
+  }
+}
+
+static uint64_t limit_due(void) { return stands_since == 0 ? limit_at : 0; }
+
 static int next_wait(void) {
   uint64_t first = 0, now = now_ms();
-  uint64_t times[3] = { limit_at, killing_due(), started_queued ? launched_at + STARTED_DELAY_MS : 0 };
-  for (int i = 0; i < 3; i++)
+  uint64_t times[4] = { limit_due(), killing_due(), started_queued ? launched_at + STARTED_DELAY_MS : 0, asks_due() };
+  for (int i = 0; i < 4; i++)
     if (times[i] != 0 && (first == 0 || times[i] < first)) first = times[i];
   if (first == 0) return -1;
   if (first <= now) return 0;
@@ -212,25 +233,31 @@ static void loop(void) {
   bool growth_waits = false;
   while (children_left || !end_reported) {
     bool waiting = (report_waiting() && !started_queued) || growth_waits;
-    struct pollfd fds[4 + INPUT_FDS] = {
-      { output_fd(0), POLLIN, 0 },
-      { output_fd(1), POLLIN, 0 },
-      { signals, POLLIN, 0 },
-      { waiting ? report_fd() : -1, POLLOUT, 0 },
+    struct pollfd fds[FDS] = {
+      [STDOUT] = { output_fd(0), POLLIN, 0 },
+      [STDERR] = { output_fd(1), POLLIN, 0 },
+      [SIGNALS] = { signals, POLLIN, 0 },
+      [REPORTS] = { waiting ? report_fd() : -1, POLLOUT, 0 },
+      [NOTIFY] = { notify_fd(), POLLIN, 0 },
     };
-    input_poll(fds + 4);
-    int ready = poll(fds, 4 + INPUT_FDS, next_wait());
+    input_poll(fds + INPUT);
+    asks_poll(fds + ASKS);
+    int ready = poll(fds, FDS, next_wait());
     if (ready < 0) continue;
-    input_serve(fds + 4);
+    if (fds[NOTIFY].revents != 0) notify_serve(fds[NOTIFY].revents);
+    input_serve(fds + INPUT);
+    asks_serve(fds + ASKS);
+    asks_tick();
+    hold_limit();
     for (unsigned s = 0; s < 2; s++)
-      if (fds[s].revents != 0) output_pump(s);
+      if (fds[STDOUT + s].revents != 0) output_pump(s);
     if (output_took_queue()) started_queued = false;
-    if (fds[2].revents != 0) take_signals();
+    if (fds[SIGNALS].revents != 0) take_signals();
     if (shell_ended && !end_reported) report_end();
     if (end_reported && !children_left) break;
 
     uint64_t now = now_ms();
-    if (limit_at != 0 && now >= limit_at) begin_kill(FLAG_TIMED_OUT);
+    if (limit_due() != 0 && now >= limit_due()) begin_kill(FLAG_TIMED_OUT);
     if (killing_due() != 0 && now >= killing_due() && killing_pass(group(), survivors)) break;
     growth_waits = !output_tell_growth(false);
     if (started_queued && now < launched_at + STARTED_DELAY_MS && output_total() == 0 && !end_reported)
@@ -243,6 +270,8 @@ static void loop(void) {
     report_end();
   }
   input_close();
+  asks_close();
+  notify_end();
   output_finish();                        // whoever held the pipes is gone: what they still hold is all there will be
   settle(survivors);
 }

@@ -10,7 +10,7 @@
 
 static int socket_fd = -1;
 static uint32_t command_id;
-static char queue[4096];                  // started, end, failed, settled: all of them fit at once
+static char queue[8192];                  // started, asks, end, failed, settled: all of them fit at once
 static size_t queued;
 
 void report_open(int fd, uint32_t id) {

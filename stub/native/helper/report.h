@@ -6,7 +6,7 @@
 
 void report_open(int fd, uint32_t id);
 
-// Queues a small frame (at most 1 KiB). It leaves with the next send.
+// Queues a small frame (at most 5 KiB). It leaves with the next send.
 void report_queue(enum report_type type, unsigned stream, uint64_t offset, const void *payload, size_t length);
 
 // Sends what is queued, and the bytes of a stream behind it. True: they are sent; false: nothing of them was,

@@ -23,6 +23,7 @@ enum report_type {
   REPORT_FAILED = 4,
   REPORT_SETTLED = 5,
   REPORT_GONE = 8,                        // by the spawner: this command's helper died before it had settled
+  REPORT_ASKS = 9,                        // it asks: the socket base.asks is there (asks.h)
 };
 
 struct __attribute__((packed)) report_header {
