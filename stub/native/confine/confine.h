@@ -29,9 +29,18 @@ struct confinement {
   struct filter filter;
 };
 
-// What one command needs, beyond `built`: 0, or an errno with `*stage` ("policy", "landlock", "namespace", "seccomp") and for ESTALE `*path`.
-// May block; never falls back to less than `level`.
+// What one command needs: 0, or an errno with `*stage` ("policy", "landlock", "namespace", "capabilities", "seccomp") and for ESTALE
+// `*path`. May block; never falls back to less than `level`.
+// `policy` is parsed in place and must live as long as `out`. Level 0 builds nothing. On failure nothing is left open.
 int confine_build(struct confinement *out, unsigned level, char *policy, size_t length, const char **stage, const char **path);
+
+// The same with a rule set and namespaces that were built before, for the same policy and level. They belong to `out` then.
+int confine_adopt(struct confinement *out, unsigned level, char *policy, size_t length, int ruleset, struct namespaces namespaces);
+
+void confine_close(struct confinement *c);
+
+// What the filter of a level closes on this kernel: bits of enum filter_want. Pure but for the ABI of the kernel.
+unsigned confine_filter_wants(unsigned level, bool no_network);
 
 // In the process that becomes the command, after its descriptors, directory and namespaces are set; only system calls.
 // no_new_privs, capabilities, rule set, filter. `listener`: see filter_apply. 0 or an errno with `*stage`.

@@ -54,6 +54,9 @@
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
 #ifndef SYS_setxattrat
 #define SYS_setxattrat 463
 #endif
@@ -79,6 +82,7 @@ struct seccomp_data { int nr; uint32_t arch; uint64_t instruction_pointer; uint6
 
 #define SECCOMP_SET_MODE_FILTER 1
 #define SECCOMP_GET_ACTION_AVAIL 2
+#define SECCOMP_FILTER_FLAG_SPEC_ALLOW 4u                   // 4.17
 #define SECCOMP_FILTER_FLAG_NEW_LISTENER 8u
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV 32u        // 5.19
 #define SECCOMP_RET_KILL_PROCESS 0x80000000u

@@ -6,6 +6,9 @@
 // ABI of the running kernel; 0 where there is none.
 int landlock_abi(void);
 
+// From now on no more than this ABI is used, as on an older kernel. For tests.
+void landlock_limit(int abi);
+
 // A rule set for the policy, from ABI 1 on. Returns a descriptor (CLOEXEC) that any process may apply any number of times, or -1
 // with errno (ESTALE: an approval no longer names what was approved; `*path` is set then). What the ABI lacks is left out here:
 // filter.h closes it or confine_gaps names it.

@@ -1,5 +1,15 @@
+// One line for each file of tests.
 #include "check.h"
 
-extern const struct test policy_tests[], pin_tests[], resolve_tests[];
+extern const struct test policy_tests[];
+extern const struct test pin_tests[];
+extern const struct test resolve_tests[];
+extern const struct test filter_tests[];
 
-const struct test *const groups[] = { policy_tests, pin_tests, resolve_tests, NULL };
+const struct test *const groups[] = {
+  policy_tests,
+  pin_tests,
+  resolve_tests,
+  filter_tests,
+  NULL,
+};
