@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "guard.h"
 #include "calls.h"
+#include "grants.h"
 #include "guard_process.h"
 #include "kernel.h"
 #include "pin.h"
@@ -23,20 +24,24 @@
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
 #endif
-enum { WAITS = -1 };                      // beside errnos and 0, which lets it pass
+enum {
+  WAITS = -1,                             // beside errnos and 0, which lets it pass
+  HELD_MAX = 256,                         // tasks that wait for an answer; more are refused
+};
 
 static const struct policy *policy;
-static enum guard_answer (*outside)(const struct guard_call *call);
-static char **linked;                     // where the entries of the base set that are links lead to, by the entry; NULL: not yet looked
+static const struct notify_hooks *hooks;
 static char *trusted;                     // by the entry: 'y' or 'n' once looked at
 static int64_t began;
 static bool ending;
+static struct { pid_t task; unsigned ask; } held[HELD_MAX];             // ask 0: free
 
-void guard_begin(const struct policy *given, enum guard_answer (*ask)(const struct guard_call *call)) {
-  policy = given;
-  outside = ask;
+void guard_begin(const struct policy *of, const struct notify_hooks *with) {
+  policy = of;
+  hooks = with;
   began = (int64_t)time(NULL);
-  trusted = calloc(given->count + 1, 1);
+  trusted = calloc(of->count + 1, 1);
+  grants_begin(of);
 }
 
 int guard_check(const struct policy *given, const char **path) {
@@ -53,8 +58,6 @@ int guard_check(const struct policy *given, const char **path) {
 }
 
 // ---- what the policy covers --------------------------------------------------------------------------------------------
-
-static bool is_base(const struct entry *e) { return e->kind == ENTRY_SYS || e->kind == ENTRY_DEV || e->kind == ENTRY_SOCK; }
 
 // Only root changes what is there: then an honest program's path leads where it seems to.
 static bool is_trusted(size_t i) {
@@ -76,40 +79,44 @@ static bool covers_by_spelling(const char *path) {
   return false;
 }
 
-static void look_at_links(void) {
-  linked = calloc(policy->count + 1, sizeof *linked);
-  for (size_t i = 0; linked != NULL && i < policy->count; i++) {
-    const struct entry *e = &policy->entries[i];
-    linked[i] = is_base(e) ? realpath(e->path, NULL) : NULL;
+static bool hold(pid_t task, unsigned ask) {
+  for (size_t i = 0; ask != 0 && i < HELD_MAX; i++) {
+    if (held[i].ask != 0) continue;
+    held[i].task = task;
+    held[i].ask = ask;
+    return true;
   }
-}
-
-// /etc/resolv.conf, /bin and others lead elsewhere; looked at when something is not covered by its name.
-static bool covers_by_link(const char *real, bool write) {
-  if (linked == NULL) look_at_links();
-  for (size_t i = 0; linked != NULL && i < policy->count; i++)
-    if (linked[i] != NULL && !(write && policy->entries[i].kind == ENTRY_SYS) && policy_below(real, linked[i])) return true;
   return false;
 }
 
-static int ask(pid_t task, const char *real, bool write, const char *operation, bool askable) {
-  struct guard_call call = { task, real, write, operation, askable };
-  switch (outside(&call)) {
-  case GUARD_ALLOW: return 0;
-  case GUARD_WAIT: return WAITS;
-  case GUARD_REFUSE: break;
-  }
-  return askable || real[0] == '/' ? EACCES : EPERM;
+static int refuse(const char *path, bool write, const char *operation, int error) {
+  hooks->blocked(path, write, operation);
+  return error;
+}
+
+static int ask(pid_t task, const char *real, bool write, const char *operation) {
+  struct stat found;
+  bool directory = stat(real, &found) == 0 && S_ISDIR(found.st_mode);
+  struct notify_question question = { real, directory, write, operation, task };
+  return hold(task, hooks->ask(&question)) ? WAITS : refuse(real, write, operation, EACCES);
+}
+
+// Below /proc nothing is asked: no approval covers a process.
+static int judge_process(pid_t process, const char *real, bool write, const char *operation) {
+  if (process_is_ours(process) || (!write && process_look_is_harmless(real))) return 0;
+  return refuse(real, write, operation, EACCES);
 }
 
 static int judge_real(pid_t task, const char *real, bool write, const char *operation) {
   pid_t process;
-  if (process_path(real, &process)) {
-    if (process_is_ours(process) || (!write && process_look_is_harmless(real))) return 0;
-    return ask(task, real, write, operation, false);
+  if (process_path(real, &process)) return judge_process(process, real, write, operation);
+  switch (grants_look(real, write)) {
+  case VERDICT_COVERED: case VERDICT_GRANTED: return 0;
+  case VERDICT_REFUSED: return refuse(real, write, operation, EACCES);
+  case VERDICT_OPEN: break;
   }
-  if (policy_covers(policy, real, write) || covers_by_link(real, write) || process_owns_terminal(task, real, began)) return 0;
-  return ask(task, real, write, operation, !policy_below(real, "/proc"));
+  if (process_owns_terminal(task, real, began)) return 0;
+  return policy_below(real, "/proc") ? refuse(real, write, operation, EACCES) : ask(task, real, write, operation);
 }
 
 // ---- calls with a path -------------------------------------------------------------------------------------------------
@@ -167,20 +174,20 @@ static int judge_socket(pid_t task, const struct registers *regs, bool connects)
   memcpy(path, address.sun_path, length - offsetof(struct sockaddr_un, sun_path));
   if (path[0] == 0) {                     // abstract: nobody can say whose it is
     path[0] = '@';
-    return connects ? ask(task, path, true, "connect", false) : 0;
+    return connects ? refuse(path, true, "connect", EPERM) : 0;
   }
   struct meant meant = { .task = task, .directory = AT_FDCWD, .path = path, .name = !connects, .reaches = process_is_ours };
   return judge_path(&meant, true, connects ? "connect" : "bind");
 }
 
-static int judge_signal(pid_t task, long number, pid_t target) {
+static int judge_signal(long number, pid_t target) {
   char path[32];
   if (number == SYS_kill && target == 0) return 0;          // its own group
-  if (number == SYS_kill && target == -1) return ask(task, "/proc", true, "kill", false) == 0 ? 0 : EPERM;
+  if (number == SYS_kill && target == -1) return refuse("/proc", true, "kill", EPERM);
   bool group = number == SYS_kill && target < 0;
   if (group ? process_group_is_ours(-target) : target <= 0 || process_is_ours(target)) return 0;
   snprintf(path, sizeof path, "/proc/%d", (int)(group ? -target : target));
-  return ask(task, path, true, "kill", false) == 0 ? 0 : EPERM;
+  return refuse(path, true, "kill", EPERM);
 }
 
 // 0: it may go on. WAITS. Else the errno that it returns.
@@ -189,7 +196,7 @@ static int judge(pid_t task, const struct registers *regs) {
   if (call != NULL) return judge_call(task, regs, call);
   if (regs->number == SYS_connect || regs->number == SYS_bind) return judge_socket(task, regs, regs->number == SYS_connect);
   for (size_t i = 0; i < traced_call_count; i++)
-    if (traced_calls[i] == regs->number) return judge_signal(task, regs->number, (pid_t)regs->arguments[0]);
+    if (traced_calls[i] == regs->number) return judge_signal(regs->number, (pid_t)regs->arguments[0]);
   return 0;
 }
 
@@ -203,7 +210,7 @@ int guard_seize(pid_t process) {
 // Fails only where the task is gone: waitpid will say so.
 static void go_on(pid_t task, int signal) { ptrace(PTRACE_CONT, task, NULL, (void *)(long)signal); }
 
-void guard_look_again(pid_t task) {
+static void look(pid_t task) {
   struct registers regs;
   if (!registers_read(task, &regs)) return;
   int error = judge(task, &regs);
@@ -211,8 +218,24 @@ void guard_look_again(pid_t task) {
   go_on(task, 0);
 }
 
-void guard_refuse(pid_t task) {
-  if (registers_refuse(task, EACCES)) go_on(task, 0);
+// The same call is judged again: what was granted covers it now, or its second path is to be asked about, or it is refused.
+void guard_answered(unsigned ask) {
+  for (size_t i = 0; i < HELD_MAX; i++) {
+    if (held[i].ask != ask) continue;
+    held[i].ask = 0;
+    look(held[i].task);
+  }
+}
+
+unsigned guard_waiting(unsigned ask) {
+  unsigned waiting = 0;
+  for (size_t i = 0; i < HELD_MAX; i++) waiting += held[i].ask == ask;
+  return waiting;
+}
+
+void guard_ended(pid_t task) {
+  for (size_t i = 0; i < HELD_MAX; i++)
+    if (held[i].task == task) held[i].ask = 0;
 }
 
 void guard_end(void) { ending = true; }
@@ -225,7 +248,7 @@ void guard_stopped(pid_t task, int status) {
   }
   switch (event) {
   case 0: return go_on(task, signal);     // a signal on its way to it
-  case PTRACE_EVENT_SECCOMP: return guard_look_again(task);
+  case PTRACE_EVENT_SECCOMP: return look(task);
   case PTRACE_EVENT_STOP:
     // A stop of its whole group stays one until SIGCONT; anything else is the first stop of a new task.
     if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) {

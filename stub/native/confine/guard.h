@@ -12,25 +12,13 @@
 // others and of its own (EPERM), programs that make themselves unreadable (ssh-agent) open nothing.
 #ifndef GUARD_H
 #define GUARD_H
+#include "notify.h"
 #include "policy.h"
 #include <sys/types.h>
 
-struct guard_call {
-  pid_t task;                             // stopped until it is answered
-  const char *path;                       // the real one
-  bool write;
-  const char *operation;                  // "open", "rename", … (calls.h), "connect", "bind", "kill"
-  bool askable;                           // false: no approval could cover it (/proc, signals)
-};
-
-enum guard_answer {
-  GUARD_REFUSE,
-  GUARD_ALLOW,
-  GUARD_WAIT,                             // the task stays stopped, the others go on, until guard_look_again or guard_refuse
-};
-
-// Asked for everything outside the policy. Both must stay valid.
-void guard_begin(const struct policy *policy, enum guard_answer (*outside)(const struct guard_call *call));
+// `hooks` (notify.h): asked for everything outside the policy that an approval could cover; while a task waits for an answer it stays
+// stopped and the others go on. Both must stay valid.
+void guard_begin(const struct policy *policy, const struct notify_hooks *hooks);
 
 // Whether what was approved is still what lies there: 0, or ESTALE with `*path`, or another errno.
 int guard_check(const struct policy *policy, const char **path);
@@ -39,12 +27,15 @@ int guard_check(const struct policy *policy, const char **path);
 // are killed. 0 or an errno.
 int guard_seize(pid_t process);
 
-// After waitpid(…, __WALL) said that `task` has stopped. Lets it go on, unless an answer is awaited.
+// After waitpid(…, __WALL) said that `task` has stopped. Lets it go on, unless it is to wait for an answer.
 void guard_stopped(pid_t task, int status);
 
-// The answer: the same call is judged again (it may name a second path), or refused. Nothing happens if the task has gone.
-void guard_look_again(pid_t task);
-void guard_refuse(pid_t task);
+// After it said that `task` has ended.
+void guard_ended(pid_t task);
+
+// As notify_answered and notify_waiting.
+void guard_answered(unsigned ask);
+unsigned guard_waiting(unsigned ask);
 
 // From now on whatever stops is killed: nothing can fork faster than it is killed.
 void guard_end(void);

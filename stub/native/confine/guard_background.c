@@ -17,10 +17,16 @@
 
 static int report = -1;
 
-static enum guard_answer refuse(const struct guard_call *call) {
-  if (report >= 0) dprintf(report, "refused %s %s %s\n", call->operation, call->write ? "write" : "read", call->path);
-  return GUARD_REFUSE;
+static unsigned ask_nobody(const struct notify_question *question) {
+  (void)question;
+  return 0;
 }
+
+static void tell(const char *path, bool write, const char *operation) {
+  if (report >= 0) dprintf(report, "refused %s %s %s\n", operation, write ? "write" : "read", path);
+}
+
+static const struct notify_hooks hooks = { .ask = ask_nobody, .blocked = tell };
 
 // Whoever reads what the command prints must see its end when the command ends.
 static void keep_only(int one, int other) {
@@ -39,7 +45,7 @@ static void trace(const struct policy *policy, pid_t command, int done) {
   setsid();
   keep_only(done, report);
   if (chdir("/") != 0) _exit(1);
-  guard_begin(policy, refuse);
+  guard_begin(policy, &hooks);
   int error = guard_seize(command), status;
   if (write(done, &error, sizeof error) != sizeof error || error != 0) _exit(1);
   close(done);
