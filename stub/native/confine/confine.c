@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "confine.h"
 #include "capabilities.h"
+#include "guard.h"
 #include "landlock.h"
 #include <errno.h>
 #include <string.h>
@@ -52,6 +53,10 @@ static int build_parts(struct confinement *out, const char **stage, const char *
     *stage = "landlock";
     out->ruleset = landlock_build(&out->policy, path);
     if (out->ruleset < 0) return errno;
+  }
+  if (out->level & LEVEL_GUARD) {
+    *stage = "guard";
+    return guard_check(&out->policy, path);
   }
   if ((out->level & LEVEL_MOUNT) == 0) return 0;
   *stage = "namespace";

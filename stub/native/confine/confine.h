@@ -29,7 +29,7 @@ struct confinement {
   struct filter filter;
 };
 
-// What one command needs: 0, or an errno with `*stage` ("policy", "landlock", "namespace", "capabilities", "seccomp") and for ESTALE
+// What one command needs: 0, or an errno with `*stage` ("policy", "landlock", "guard", "namespace", "capabilities", "seccomp") and for ESTALE
 // `*path`. May block; never falls back to less than `level`.
 // `policy` is parsed in place and must live as long as `out`. Level 0 builds nothing. On failure nothing is left open.
 int confine_build(struct confinement *out, unsigned level, char *policy, size_t length, const char **stage, const char **path);

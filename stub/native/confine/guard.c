@@ -33,7 +33,7 @@ static const struct policy *policy;
 static const struct notify_hooks *hooks;
 static char *trusted;                     // by the entry: 'y' or 'n' once looked at
 static int64_t began;
-static bool ending;
+static bool launching, ending;
 static struct { pid_t task; unsigned ask; } held[HELD_MAX];             // ask 0: free
 
 void guard_begin(const struct policy *of, const struct notify_hooks *with) {
@@ -98,7 +98,7 @@ static int ask(pid_t task, const char *real, bool write, const char *operation) 
   struct stat found;
   bool directory = stat(real, &found) == 0 && S_ISDIR(found.st_mode);
   struct notify_question question = { real, directory, write, operation, task };
-  return hold(task, hooks->ask(&question)) ? WAITS : refuse(real, write, operation, EACCES);
+  return !launching && hold(task, hooks->ask(&question)) ? WAITS : refuse(real, write, operation, EACCES);
 }
 
 // Below /proc nothing is asked: no approval covers a process.
@@ -258,4 +258,16 @@ void guard_stopped(pid_t task, int status) {
     return go_on(task, 0);
   default: return go_on(task, 0);         // fork, clone, exec: the new ones are tracees already
   }
+}
+
+bool guard_until_exec(pid_t process) {
+  int status = 0;
+  launching = true;
+  while (waitpid(process, &status, __WALL) == process && WIFSTOPPED(status)) {
+    guard_stopped(process, status);
+    if (status >> 16 != PTRACE_EVENT_EXEC) continue;
+    launching = false;
+    return true;
+  }
+  return false;
 }

@@ -14,6 +14,7 @@
 #define GUARD_H
 #include "notify.h"
 #include "policy.h"
+#include <stdbool.h>
 #include <sys/types.h>
 
 // `hooks` (notify.h): asked for everything outside the policy that an approval could cover; while a task waits for an answer it stays
@@ -26,6 +27,9 @@ int guard_check(const struct policy *policy, const char **path);
 // Makes a process that waits before its exec, and all that it will ever start, tracees of this process; if this process ends, they
 // are killed. 0 or an errno.
 int guard_seize(pid_t process);
+
+// Lets a seized process run until it has executed its program; what that needs is not asked about. False: it has ended before.
+bool guard_until_exec(pid_t process);
 
 // After waitpid(…, __WALL) said that `task` has stopped. Lets it go on, unless it is to wait for an answer.
 void guard_stopped(pid_t task, int status);

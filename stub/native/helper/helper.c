@@ -14,7 +14,10 @@
 #include "place.h"
 #include "record.h"
 #include "report.h"
+#include "supervise.h"
 #include "tree.h"
+#include "../confine/confine.h"
+#include "../confine/guard.h"
 #include "../confine/notify.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -32,12 +35,14 @@ enum {
   STARTED_DELAY_MS = 2,                   // a quick command says `started` and `end` in one send
   PATH_ROOM = 4096,
   END_ROOM = 1024 + BLOCKED_TEXT,
+  STOPS_AT_ONCE = 64,                     // of tracees, before the pipes and the clock are looked at again
 };
 // What the loop polls.
 enum { STDOUT, STDERR, SIGNALS, REPORTS, NOTIFY, INPUT, ASKS = INPUT + INPUT_FDS, FDS = ASKS + ASKS_FDS };
 enum { FLAG_TIMED_OUT = 1, FLAG_ABORTED = 2, FLAG_LEFTOVERS = 4 /* cancelled after the shell had ended by itself */ };
 
 static const struct start_request *request;
+static struct confinement confinement;
 static pid_t shell;
 static bool shell_ended, children_left, end_reported, started_queued;
 static bool recorded;                     // the record says it all already, with the output as it was then
@@ -50,6 +55,7 @@ static uint64_t started_ms, ended_ms;     // for people
 static uint64_t launched_at, limit_at;    // 0: never
 static uint64_t stands_since;             // the limit stands still while people are asked; 0: it runs
 static size_t pending;
+static bool stops_left;                   // more tracees may have stopped
 static char run_path[PATH_ROOM + 16];
 
 // ---- before the command runs ---------------------------------------------------------------------------------------
@@ -93,22 +99,26 @@ void helper_prepare(const char *records) {
 static int start(void) {
   const char *stage = "fork";
   if (prepare_error != 0) return fail("pipe", prepare_error);
-  if (request->level != 0) return fail("confine", ENOSYS);
+  if ((request->level & ~(LEVEL_GUARD | LEVEL_ASK)) != 0) return fail("confine", ENOSYS);
   if (strlen(request->base) >= PATH_ROOM) return fail("log", ENAMETOOLONG);
   snprintf(run_path, sizeof run_path, "%s.run", request->base);
   output_init(request->base, request->log_cap);
 
+  const char *part, *moved;
+  int error = confine_build(&confinement, request->level, request->policy, request->policy_length, &part, &moved);
+  if (error != 0) return fail("confine", error);
+  if (request->level & LEVEL_GUARD) supervise_trace(request, &confinement.policy);
   int cwd = place_open(request->cwd);
   if (cwd < 0) return fail("cwd", errno);
   started_ms = epoch_ms();
   if (!claim()) return fail("log", errno);
-  int error = request->flags & START_STDIN ? input_open(request->base) : 0;
+  error = request->flags & START_STDIN ? input_open(request->base) : 0;
   if (error != 0) {
     unlink(run_path);
     input_close();
     return fail("stdin", error);
   }
-  shell = launch(request, cwd, input_end_of_command(), output_end_of_command(0), output_end_of_command(1), &stage);
+  shell = launch(request, &confinement, cwd, input_end_of_command(), output_end_of_command(0), output_end_of_command(1), &stage);
   if (shell < 0) {
     error = errno;
     input_close();
@@ -174,8 +184,16 @@ static void settle(const char *survivors) {
 static void reap(void) {
   int status;
   pid_t pid;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid != shell) continue;           // an orphan of the command that came to us
+  stops_left = false;
+  for (int stops = 0; (pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0;) {
+    if (WIFSTOPPED(status)) {
+      guard_stopped(pid, status);
+      stops_left = ++stops == STOPS_AT_ONCE;
+      if (stops_left) return;
+      continue;
+    }
+    guard_ended(pid);
+    if (pid != shell) continue;           // an orphan of the command that came to us, or a thread
     shell_ended = true;
     wait_status = status;
   }
@@ -223,6 +241,7 @@ static int next_wait(void) {
   uint64_t times[4] = { limit_due(), killing_due(), started_queued ? launched_at + STARTED_DELAY_MS : 0, asks_due() };
   for (int i = 0; i < 4; i++)
     if (times[i] != 0 && (first == 0 || times[i] < first)) first = times[i];
+  if (stops_left) return 0;
   if (first == 0) return -1;
   if (first <= now) return 0;
   return first - now > 3600000 ? 3600000 : (int)(first - now);
@@ -253,12 +272,16 @@ static void loop(void) {
       if (fds[STDOUT + s].revents != 0) output_pump(s);
     if (output_took_queue()) started_queued = false;
     if (fds[SIGNALS].revents != 0) take_signals();
+    else if (stops_left) reap();
     if (shell_ended && !end_reported) report_end();
     if (end_reported && !children_left) break;
 
     uint64_t now = now_ms();
     if (limit_due() != 0 && now >= limit_due()) begin_kill(FLAG_TIMED_OUT);
-    if (killing_due() != 0 && now >= killing_due() && killing_pass(group(), survivors)) break;
+    if (killing_due() != 0 && now >= killing_due()) {
+      guard_end();
+      if (killing_pass(group(), survivors)) break;
+    }
     growth_waits = !output_tell_growth(false);
     if (started_queued && now < launched_at + STARTED_DELAY_MS && output_total() == 0 && !end_reported)
       continue;

@@ -1,15 +1,19 @@
-// vfork and exec: the child borrows this process's memory until it executes, which copies nothing and brings errors back.
+// vfork and exec: the child borrows this process's memory until it executes, which copies nothing and brings errors back. (At level
+// `guard` it is fork and exec, see launch_traced.)
 // Between the two only system calls are made. What a new program inherits is set right here: signal mask, process group,
 // directory, umask, descriptors.
 #define _GNU_SOURCE
 #include "launch.h"
+#include "../confine/guard.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef SYS_close_range
@@ -20,8 +24,9 @@
 #endif
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
-static volatile int child_error;
-static const char *volatile child_stage;
+struct failure { volatile int error; const char *volatile stage; };
+static struct failure borrowed;           // the child writes here while it borrows this memory
+static struct failure *failure = &borrowed;
 
 static const char *path_of(char **envp) {
   for (char **e = envp; *e; e++)
@@ -74,9 +79,9 @@ static bool prepare(const struct start_request *request, int cwd, int in, int ou
   sigprocmask(SIG_SETMASK, &none, NULL);
   setpgid(0, 0);
   if (request->umask != UMASK_INHERITED) umask((mode_t)request->umask);
-  child_stage = "cwd";
+  failure->stage = "cwd";
   if (fchdir(cwd) != 0) return false;
-  child_stage = "pipe";
+  failure->stage = "pipe";
   if (in < 0) in = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (in < 0) return false;
   if (in == 0) fcntl(0, F_SETFD, 0);
@@ -85,22 +90,68 @@ static bool prepare(const struct start_request *request, int cwd, int in, int ou
   return true;
 }
 
-__attribute__((noinline))
-pid_t launch(const struct start_request *request, int cwd, int in, int out, int err, const char **stage) {
-  child_error = 0;
-  child_stage = "fork";
-  pid_t pid = vfork();
-  if (pid == 0) {
-    if (prepare(request, cwd, in, out, err)) {
-      child_stage = "exec";
-      execute(request->argv, request->envp, request->alternative != NULL);
-      if (request->alternative != NULL) execute(request->alternative, request->envp, false);
-    }
-    child_error = errno ? errno : EIO;
-    _exit(127);
+static bool restrict_itself(const struct confinement *confinement) {
+  const char *part;
+  failure->stage = "confine";
+  errno = confine_restrict(confinement, NULL, &part);
+  return errno == 0;
+}
+
+// In the child. Ends it if the command cannot be executed.
+static void become(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err) {
+  if (prepare(request, cwd, in, out, err) && restrict_itself(confinement)) {
+    failure->stage = "exec";
+    execute(request->argv, request->envp, request->alternative != NULL);
+    if (request->alternative != NULL) execute(request->alternative, request->envp, false);
   }
-  *stage = child_stage;
-  if (pid < 0 || child_error == 0) return pid;
-  errno = child_error;                    // it never became the command; whoever reaps it need not know it
+  failure->error = errno ? errno : EIO;
+  _exit(127);
+}
+
+// A tracer cannot lend its memory to its tracee, because it would sleep until that has executed. So this child is forked, waits until
+// it is traced, and says what fails in memory that both see.
+static pid_t launch_traced(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err) {
+  int gate[2];
+  struct failure *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return -1;
+  if (pipe2(gate, O_CLOEXEC) != 0) return -1;
+  failure = shared;
+  *failure = borrowed;
+  pid_t pid = fork();
+  if (pid == 0) {
+    char byte;
+    close(gate[1]);
+    if (read(gate[0], &byte, 1) != 1) _exit(127);
+    become(request, confinement, cwd, in, out, err);
+  }
+  close(gate[0]);
+  int error = pid < 0 ? errno : guard_seize(pid);
+  if (pid > 0 && error != 0) failure->stage = "confine";
+  if (error == 0 && write(gate[1], "", 1) != 1) error = errno;
+  close(gate[1]);                         // nothing was written: it ends by itself
+  if (error == 0 && !guard_until_exec(pid) && failure->error == 0) error = ECHILD;
+  else if (pid > 0 && error != 0) waitpid(pid, NULL, 0);
+  borrowed = *shared;
+  failure = &borrowed;
+  munmap(shared, sizeof *shared);
+  if (error != 0) failure->error = error;
+  return pid;
+}
+
+__attribute__((noinline))
+static pid_t launch_lent(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err) {
+  pid_t pid = vfork();
+  if (pid == 0) become(request, confinement, cwd, in, out, err);
+  return pid;
+}
+
+pid_t launch(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err,
+             const char **stage) {
+  borrowed = (struct failure){ 0, "fork" };
+  bool traced = confinement->level & LEVEL_GUARD;
+  pid_t pid = (traced ? launch_traced : launch_lent)(request, confinement, cwd, in, out, err);
+  *stage = borrowed.stage;
+  if (pid < 0 || borrowed.error == 0) return pid;
+  errno = borrowed.error;                 // it never became the command; whoever reaps it need not know it
   return -1;
 }

@@ -8,4 +8,7 @@
 // `listener` comes from the process that applied the filter; `policy` stays in use.
 void supervise_begin(const struct start_request *request, const struct policy *policy, int listener);
 
+// Before the launch at level `guard`: the tracer (guard.h) asks and names in the same way.
+void supervise_trace(const struct start_request *request, const struct policy *policy);
+
 #endif
