@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "confine.h"
+#include "built.h"
 #include "capabilities.h"
 #include "guard.h"
 #include "landlock.h"
@@ -8,7 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static const struct namespaces NO_NAMESPACES = { -1, -1, -1, -1 };
+static const struct namespaces NO_NAMESPACES = { -1, -1, -1, -1, false };
 
 unsigned confine_filter_wants(unsigned level, bool no_network) {
   unsigned wants = FILTER_NO_NAMESPACES;
@@ -49,6 +50,13 @@ static int finish(struct confinement *out, int error) {
 }
 
 static int build_parts(struct confinement *out, const char **stage, const char **path) {
+  if (out->level & LEVEL_MOUNT) {
+    struct built built;
+    int error = namespace_build(&out->policy, out->level & LEVEL_LANDLOCK, &built, stage, path);
+    out->ruleset = built.ruleset;
+    out->namespaces = built.namespaces;
+    return error;
+  }
   if (out->level & LEVEL_LANDLOCK) {
     *stage = "landlock";
     out->ruleset = landlock_build(&out->policy, path);
@@ -58,9 +66,7 @@ static int build_parts(struct confinement *out, const char **stage, const char *
     *stage = "guard";
     return guard_check(&out->policy, path);
   }
-  if ((out->level & LEVEL_MOUNT) == 0) return 0;
-  *stage = "namespace";
-  return namespace_build(&out->policy, &out->namespaces, stage, path);
+  return 0;
 }
 
 int confine_build(struct confinement *out, unsigned level, char *policy, size_t length, const char **stage, const char **path) {

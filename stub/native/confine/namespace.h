@@ -4,19 +4,26 @@
 #ifndef NAMESPACE_H
 #define NAMESPACE_H
 #include "policy.h"
+#include <stdbool.h>
 #include <sys/types.h>
 
-struct namespaces { int user, mount, ipc, network; };      // descriptors (CLOEXEC); -1: none
+struct namespaces {
+  int user, mount, ipc, network;          // descriptors (CLOEXEC); -1: none
+  bool processes;                         // each command gets a pid namespace; false where no /proc can be mounted (some containers)
+};
 
-// In a process that may block. The calling process stays where it is (a child builds). 0 or an errno; ESTALE: an approval no longer
-// names what was approved, `*path` set; `*stage` names the step for people.
-int namespace_build(const struct policy *policy, struct namespaces *out, const char **stage, const char **path);
+struct built;                             // built.h: the namespaces, and the rule set for what they show
 
-// Enters them for good, in a private copy of the mounts, with a fresh /proc for a new pid namespace whose first process is the child
-// that the caller forks next (see launch.c). 0 or an errno.
+// In a process that may block. The calling process stays where it is (a child builds). With `landlock` the rule set is built, too:
+// within the view, for it has a root of its own. 0 or an errno; ESTALE: an approval no longer names what was approved, `*path` set
+// (valid until the next call); `*stage` names the step for people.
+int namespace_build(const struct policy *policy, bool landlock, struct built *out, const char **stage, const char **path);
+
+// Enters them for good, in a private copy of the mounts. Where there are to be `processes` the next child of this process is the first
+// of a new pid namespace. 0 or an errno. Only system calls.
 int namespace_enter(const struct namespaces *in);
 
-// In that child, pid 1: mounts its /proc, drops every capability. 0 or an errno.
-int namespace_settle(void);
+// In that child: mounts its /proc, hides again what was replaced since it was hidden, drops every capability. 0 or an errno.
+int namespace_settle(const struct namespaces *in, const struct policy *policy);
 
 #endif
