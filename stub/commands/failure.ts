@@ -2,15 +2,27 @@
 import { getSystemErrorName } from "node:util";
 import { type ErrorCode, isErrorCode, RemoteError } from "../../protocol/errors.js";
 
-/** `stage` and `errno` as the helper's `failed` report has them. `program` and `cwd` are for the message. */
-export function startFailure(stage: string, errno: number, context: { program: string; cwd: string }): RemoteError {
+/** As the helper's `failed` report has it. */
+export interface Failed {
+  stage: string;
+  errno: number;
+  /** Of the stage `confine`: which part of it, and which path it is about. */
+  part?: string;
+  path?: string;
+}
+
+/** `program` and `cwd` are for the message. */
+export function startFailure(failed: Failed, context: { program: string; cwd: string }): RemoteError {
+  const { stage, errno } = failed;
   const name = errnoName(errno);
-  const details = { stage, errno, name };
+  const details = { ...failed, name };
   if (stage === "cwd") return directoryFailure(name, context.cwd, details);
   if (stage === "confine") {
     const moved = "an approved directory was replaced since it was checked; send the command again";
     const hint = name === "ESTALE" ? moved : undefined;
-    return new RemoteError("confine_failed", `the confinement cannot be applied: ${name}`, { details, hint });
+    const where = [failed.part, failed.path].filter((text) => text !== undefined).join(" ");
+    const message = `the confinement cannot be applied${where && ` (${where})`}: ${name}`;
+    return new RemoteError("confine_failed", message, { details, hint });
   }
   if (stage === "exec") {
     const hint =

@@ -7,7 +7,9 @@
 #include "asks.h"
 #include "blocked.h"
 #include "clock.h"
+#include "confining.h"
 #include "input.h"
+#include "json.h"
 #include "killing.h"
 #include "launch.h"
 #include "output.h"
@@ -28,6 +30,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,15 +63,21 @@ static char run_path[PATH_ROOM + 16];
 
 // ---- before the command runs ---------------------------------------------------------------------------------------
 
-static int fail(const char *stage, int error) {
-  char text[96];
-  int n = snprintf(text, sizeof text, "{\"stage\":\"%s\",\"errno\":%d}", stage, error);
+// `part` and `path` (NULL: none) say more of what failed.
+static int fail_in(const char *stage, const char *part, const char *path, int error) {
+  char text[1024], quoted[768];
+  int n = snprintf(text, sizeof text, "{\"stage\":\"%s\",\"errno\":%d", stage, error);
+  if (part != NULL) n += snprintf(text + n, sizeof text - (size_t)n, ",\"part\":\"%s\"", part);
+  if (path != NULL && json_string(quoted, sizeof quoted, path) > 0) n += snprintf(text + n, sizeof text - (size_t)n, ",\"path\":%s", quoted);
+  n += snprintf(text + n, sizeof text - (size_t)n, "}");
   report_queue(REPORT_FAILED, 0, 0, text, (size_t)n);
   report_finish();
   bool taken = strcmp(stage, "log") == 0 && error == EEXIST;          // then the directory may be the first one's
   if (request->tmpdir[0] != 0 && !taken) place_remove(request->tmpdir);
   return 0;
 }
+
+static int fail(const char *stage, int error) { return fail_in(stage, NULL, NULL, error); }
 
 // base.run is made exclusively: whoever comes second with this id, even through another stub, runs nothing.
 static bool claim(void) {
@@ -96,34 +105,51 @@ void helper_prepare(const char *records) {
   if (records != NULL) prepared_record = record_prepare(records);
 }
 
-static int start(void) {
-  const char *stage = "fork";
+// The shell, held to the confinement, and its supervisor if it has one.
+static bool run(int cwd, struct launch_failure *failure) {
+  int listener[2] = { -1, -1 };
+  bool supervised = (request->level & (LEVEL_ASK | LEVEL_GUARD)) == LEVEL_ASK;
+  *failure = (struct launch_failure){ "confine", "fork", 0 };
+  if (supervised && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, listener) != 0) {
+    failure->error = errno;
+    return false;
+  }
+  struct program program = { request, &confinement, cwd, input_end_of_command(), output_end_of_command(0), output_end_of_command(1),
+                             listener[1] };
+  shell = launch(&program, failure);
+  if (!supervised) return shell > 0;
+  close(listener[1]);                     // should nobody have sent one, that is the end
+  if (shell > 0) supervise_begin(request, &confinement.policy, notify_receive(listener[0]));
+  close(listener[0]);
+  return shell > 0;
+}
+
+static int start(struct built *kept) {
   if (prepare_error != 0) return fail("pipe", prepare_error);
-  if ((request->level & ~(LEVEL_GUARD | LEVEL_ASK)) != 0) return fail("confine", ENOSYS);
+  if (request->level & ~(unsigned)(LEVEL_LANDLOCK | LEVEL_GUARD | LEVEL_ASK)) return fail("confine", ENOSYS);
   if (strlen(request->base) >= PATH_ROOM) return fail("log", ENAMETOOLONG);
   snprintf(run_path, sizeof run_path, "%s.run", request->base);
   output_init(request->base, request->log_cap);
 
-  const char *part, *moved;
-  int error = confine_build(&confinement, request->level, request->policy, request->policy_length, &part, &moved);
-  if (error != 0) return fail("confine", error);
-  if (request->level & LEVEL_GUARD) supervise_trace(request, &confinement.policy);
   int cwd = place_open(request->cwd);
   if (cwd < 0) return fail("cwd", errno);
+  struct confining_failure refused;
+  if (!confining_prepare(request, kept, signals, &confinement, &refused))
+    return fail_in("confine", refused.part, refused.path, refused.error);
+  if (request->level & LEVEL_GUARD) supervise_trace(request, &confinement.policy);
   started_ms = epoch_ms();
   if (!claim()) return fail("log", errno);
-  error = request->flags & START_STDIN ? input_open(request->base) : 0;
+  int error = request->flags & START_STDIN ? input_open(request->base) : 0;
   if (error != 0) {
     unlink(run_path);
     input_close();
     return fail("stdin", error);
   }
-  shell = launch(request, &confinement, cwd, input_end_of_command(), output_end_of_command(0), output_end_of_command(1), &stage);
-  if (shell < 0) {
-    error = errno;
+  struct launch_failure failure;
+  if (!run(cwd, &failure)) {
     input_close();
     unlink(run_path);                     // nothing ran: the id is free again
-    return fail(stage, error);
+    return fail_in(failure.stage, failure.part, NULL, failure.error);
   }
   launched_at = now_ms();
   limit_at = request->timeout_ms ? launched_at + request->timeout_ms : 0;
@@ -299,12 +325,12 @@ static void loop(void) {
   settle(survivors);
 }
 
-int helper_run(char *bytes, size_t length) {
+int helper_run(char *bytes, size_t length, struct built *kept) {
   struct start_request parsed = { 0 };
   if (wire_parse_start(bytes, length, &parsed) != 0) return 2;
   request = &parsed;
   report_open(REPORT_FD, request->id);
-  int failed = start();
+  int failed = start(kept);
   if (failed >= 0) return failed;
   loop();
   return 0;

@@ -1,10 +1,11 @@
 // vfork and exec: the child borrows this process's memory until it executes, which copies nothing and brings errors back. (At level
 // `guard` it is fork and exec, see launch_traced.)
 // Between the two only system calls are made. What a new program inherits is set right here: signal mask, process group,
-// directory, umask, descriptors.
+// directory, umask, descriptors, confinement.
 #define _GNU_SOURCE
 #include "launch.h"
 #include "../confine/guard.h"
+#include "../confine/notify.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,9 +25,8 @@
 #endif
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
-struct failure { volatile int error; const char *volatile stage; };
-static struct failure borrowed;           // the child writes here while it borrows this memory
-static struct failure *failure = &borrowed;
+static struct launch_failure borrowed;    // the child writes here while it borrows this memory
+static volatile struct launch_failure *failed = &borrowed;
 
 static const char *path_of(char **envp) {
   for (char **e = envp; *e; e++)
@@ -73,85 +73,90 @@ static void execute(char **argv, char **envp, bool plain) {
   script[1] = first;
 }
 
-static bool prepare(const struct start_request *request, int cwd, int in, int out, int err) {
+static bool prepare(const struct program *p) {
   sigset_t none;                          // dispositions: the spawner has set them all to their default
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   setpgid(0, 0);
-  if (request->umask != UMASK_INHERITED) umask((mode_t)request->umask);
-  failure->stage = "cwd";
-  if (fchdir(cwd) != 0) return false;
-  failure->stage = "pipe";
+  if (p->request->umask != UMASK_INHERITED) umask((mode_t)p->request->umask);
+  failed->stage = "cwd";
+  if (fchdir(p->cwd) != 0) return false;
+  failed->stage = "pipe";
+  int in = p->in;
   if (in < 0) in = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (in < 0) return false;
   if (in == 0) fcntl(0, F_SETFD, 0);
-  if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) return false;
+  if (dup2(in, 0) < 0 || dup2(p->out, 1) < 0 || dup2(p->err, 2) < 0) return false;
   syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);   // all of ours have the flag anyway; older kernels lack the call
   return true;
 }
 
-static bool restrict_itself(const struct confinement *confinement) {
-  const char *part;
-  failure->stage = "confine";
-  errno = confine_restrict(confinement, NULL, &part);
-  return errno == 0;
+// The last step: from here on it is the command's own.
+static bool restrict_itself(const struct program *p) {
+  const char *part = NULL;
+  int listener = -1;
+  failed->stage = "confine";
+  int error = confine_restrict(p->confinement, &listener, &part);
+  if (error == 0 && listener >= 0 && !notify_send(p->listener, listener)) error = errno;
+  failed->part = part;
+  errno = error;
+  return error == 0;
 }
 
 // In the child. Ends it if the command cannot be executed.
-static void become(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err) {
-  if (prepare(request, cwd, in, out, err) && restrict_itself(confinement)) {
-    failure->stage = "exec";
-    execute(request->argv, request->envp, request->alternative != NULL);
-    if (request->alternative != NULL) execute(request->alternative, request->envp, false);
+static void become(const struct program *p) {
+  if (prepare(p) && restrict_itself(p)) {
+    failed->stage = "exec";
+    failed->part = NULL;
+    execute(p->request->argv, p->request->envp, p->request->alternative != NULL);
+    if (p->request->alternative != NULL) execute(p->request->alternative, p->request->envp, false);
   }
-  failure->error = errno ? errno : EIO;
+  failed->error = errno ? errno : EIO;
   _exit(127);
 }
 
 // A tracer cannot lend its memory to its tracee, because it would sleep until that has executed. So this child is forked, waits until
 // it is traced, and says what fails in memory that both see.
-static pid_t launch_traced(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err) {
+static pid_t launch_traced(const struct program *p) {
   int gate[2];
-  struct failure *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct launch_failure *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return -1;
   if (pipe2(gate, O_CLOEXEC) != 0) return -1;
-  failure = shared;
-  *failure = borrowed;
+  *shared = borrowed;
+  failed = shared;
   pid_t pid = fork();
   if (pid == 0) {
     char byte;
     close(gate[1]);
     if (read(gate[0], &byte, 1) != 1) _exit(127);
-    become(request, confinement, cwd, in, out, err);
+    become(p);
   }
   close(gate[0]);
   int error = pid < 0 ? errno : guard_seize(pid);
-  if (pid > 0 && error != 0) failure->stage = "confine";
+  if (pid > 0 && error != 0) failed->stage = "confine";
   if (error == 0 && write(gate[1], "", 1) != 1) error = errno;
   close(gate[1]);                         // nothing was written: it ends by itself
-  if (error == 0 && !guard_until_exec(pid) && failure->error == 0) error = ECHILD;
+  if (error == 0 && !guard_until_exec(pid) && failed->error == 0) error = ECHILD;
   else if (pid > 0 && error != 0) waitpid(pid, NULL, 0);
   borrowed = *shared;
-  failure = &borrowed;
+  failed = &borrowed;
   munmap(shared, sizeof *shared);
-  if (error != 0) failure->error = error;
+  if (error != 0) borrowed.error = error;
+  errno = borrowed.error;
   return pid;
 }
 
 __attribute__((noinline))
-static pid_t launch_lent(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err) {
+static pid_t launch_lent(const struct program *p) {
   pid_t pid = vfork();
-  if (pid == 0) become(request, confinement, cwd, in, out, err);
+  if (pid == 0) become(p);
   return pid;
 }
 
-pid_t launch(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err,
-             const char **stage) {
-  borrowed = (struct failure){ 0, "fork" };
-  bool traced = confinement->level & LEVEL_GUARD;
-  pid_t pid = (traced ? launch_traced : launch_lent)(request, confinement, cwd, in, out, err);
-  *stage = borrowed.stage;
-  if (pid < 0 || borrowed.error == 0) return pid;
-  errno = borrowed.error;                 // it never became the command; whoever reaps it need not know it
-  return -1;
+pid_t launch(const struct program *p, struct launch_failure *failure) {
+  borrowed = (struct launch_failure){ "fork", NULL, 0 };
+  pid_t pid = p->confinement->level & LEVEL_GUARD ? launch_traced(p) : launch_lent(p);
+  *failure = *failed;
+  if (pid < 0) failure->error = errno;
+  return failure->error == 0 ? pid : -1;  // it never became the command; whoever reaps it need not know it
 }

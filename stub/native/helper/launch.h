@@ -5,10 +5,22 @@
 #include "wire.h"
 #include <sys/types.h>
 
-// In a process group of its own, in the directory `cwd`, with `in` (-1: /dev/null) as stdin and the two others as
-// stdout and stderr; nothing else is open in it; held to `confinement`, at level `guard` as a tracee of this process (guard_begin).
-// Returns the pid, or -1 with errno and `*stage` ("exec", "confine", "cwd" or "fork").
-pid_t launch(const struct start_request *request, const struct confinement *confinement, int cwd, int in, int out, int err,
-             const char **stage);
+struct program {
+  const struct start_request *request;
+  const struct confinement *confinement;
+  int cwd;                                // its directory
+  int in, out, err;                       // stdin (-1: /dev/null), stdout, stderr
+  int listener;                           // LEVEL_ASK: the socket that the notification descriptor is sent to (notify.h)
+};
+
+struct launch_failure {
+  const char *stage;                      // "exec", "cwd", "fork", "pipe" or "confine"
+  const char *part;                       // of "confine": what failed
+  int error;
+};
+
+// In a process group of its own; nothing but its three descriptors is open in it; held to the confinement (but for namespaces: those
+// are this process's own); at level `guard` a tracee of this process (guard_begin). Returns the pid, or -1 with `*failure`.
+pid_t launch(const struct program *program, struct launch_failure *failure);
 
 #endif

@@ -1,9 +1,9 @@
 // A waiting helper ends when its socket does: the spawner's end of it is held by the spawner alone.
 #define _GNU_SOURCE
 #include "pool.h"
+#include "cache.h"
 #include "helper.h"
 #include "wire.h"
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,14 +25,13 @@ static void drop(size_t i) {
 
 static void wait_for_command(int fd) {
   static char bytes[HANDED_MAX];
-  ssize_t n;
+  struct built built;
   helper_prepare(records[0] ? records : NULL);
   bytes[0] = bytes[4096] = 0;             // the pages are there when the request comes
-  do n = recv(fd, bytes, sizeof bytes, 0);
-  while (n < 0 && errno == EINTR);
-  if (n <= 0) _exit(0);                   // the spawner has gone
+  size_t length;
+  if (!built_receive(fd, &built, NULL, 0, bytes, sizeof bytes, &length, 0)) _exit(0);     // the spawner has gone
   close(fd);
-  _exit(helper_run(bytes, (size_t)n));
+  _exit(helper_run(bytes, length, &built));
 }
 
 void pool_fill(int signals) {
@@ -45,6 +44,7 @@ void pool_fill(int signals) {
       close(signals);
       close(pair[0]);
       pool_leave();
+      cache_leave(NULL);
       wait_for_command(pair[1]);
     }
     close(pair[1]);
@@ -61,13 +61,13 @@ bool pool_wants(void) { return wants; }
 
 bool pool_empty(void) { return count == 0; }
 
-pid_t pool_hand_over(const char *bytes, size_t length) {
+pid_t pool_hand_over(const char *bytes, size_t length, const struct built *built) {
   wants = true;
   wire_directory(bytes, length, records, sizeof records);
   if (length > HANDED_MAX) return 0;
   while (count > 0) {
     pid_t pid = waiting[0].pid;           // the one that has waited longest is prepared for sure
-    bool sent = send(waiting[0].fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length;
+    bool sent = built_send(waiting[0].fd, built, NULL, 0, bytes, length);
     drop(0);                              // not sent: somebody killed it; it had no command, nothing is lost
     if (sent) return pid;
   }

@@ -2,6 +2,7 @@
 // command's way. Each waits at a socket of its own, so the spawner knows which process got which command.
 #ifndef POOL_H
 #define POOL_H
+#include "../confine/built.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -13,9 +14,9 @@ void pool_fill(int signals);
 bool pool_wants(void);
 bool pool_empty(void);
 
-// Hands the request (the bytes behind its kind) to a waiting helper. Returns its pid; 0 if there is none, or the request is
+// Hands the request (the bytes behind its kind) to a waiting helper, with what was built for its policy (NULL: nothing yet). Returns its pid; 0 if there is none, or the request is
 // too long for it: then the caller forks.
-pid_t pool_hand_over(const char *bytes, size_t length);
+pid_t pool_hand_over(const char *bytes, size_t length, const struct built *built);
 
 // A child has ended: true if it was one that waited.
 bool pool_forget(pid_t pid);

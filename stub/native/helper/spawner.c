@@ -4,6 +4,7 @@
 // When the stub goes away the spawner ends; the helpers go on.
 #define _GNU_SOURCE
 #include "spawner.h"
+#include "cache.h"
 #include "clock.h"
 #include "helper.h"
 #include "pool.h"
@@ -103,11 +104,21 @@ static void failed(uint32_t id, int error) {
   tell(id, REPORT_FAILED, text, (size_t)n);
 }
 
+// What an earlier command left for one with this policy. A helper donates before its command runs, so who comes next finds it.
+static const struct built *kept_for(const char *bytes, size_t length) {
+  unsigned level;
+  const char *key;
+  if (!wire_level(bytes, length, &level, &key) || (level & BUILT_LEVELS) == 0) return NULL;
+  cache_take();
+  return cache_find(level, key);
+}
+
 // `bytes` holds a start request behind its kind. A helper that is forked here keeps this memory (copied on write) and uses
 // it in place.
 static void start(uint32_t id, char *bytes, size_t length) {
   if (!make_room()) return failed(id, ENOMEM);
-  pid_t pid = pool_hand_over(bytes, length);
+  const struct built *kept = kept_for(bytes, length);
+  pid_t pid = pool_hand_over(bytes, length, kept);
   uint64_t now = now_us();
   if (housekeeping_at == 0) housekeeping_at = now + HOUSEKEEPING_US;
   deaf_until = now + DEAF_US;
@@ -116,8 +127,12 @@ static void start(uint32_t id, char *bytes, size_t length) {
   if (pid == 0) {
     close(signals);
     pool_leave();
+    struct built mine;
+    built_none(&mine);
+    if (kept != NULL) mine = *kept;
+    cache_leave(kept);
     helper_prepare(NULL);
-    _exit(helper_run(bytes, length));
+    _exit(helper_run(bytes, length, &mine));
   }
   children[child_count++] = (struct child){ id, pid };
 }
@@ -151,6 +166,8 @@ static bool keep_house(void) {
   while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
     if (info.ssi_signo == SIGTERM) return false;
   reap();
+  cache_take();
+  cache_expire();
   if (pool_wants()) pool_fill(signals);
   return true;
 }
@@ -163,8 +180,9 @@ static bool wait_for_request(void) {
       deaf_until = 0;
       housekeeping_at = now;
     }
-    if (housekeeping_at != 0 && now >= housekeeping_at && !keep_house()) return false;
-    uint64_t next = housekeeping_at != 0 ? housekeeping_at : deaf_until;
+    bool expired = cache_due() != 0 && now >= cache_due() * 1000;
+    if (((housekeeping_at != 0 && now >= housekeeping_at) || expired) && !keep_house()) return false;
+    uint64_t next = housekeeping_at != 0 ? housekeeping_at : deaf_until != 0 ? deaf_until : cache_due() * 1000;
     uint64_t left = next > now ? next - now : 0;
     struct timespec wait = { (time_t)(left / 1000000), (long)(left % 1000000 * 1000) };
     struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { deaf_until != 0 ? -1 : signals, POLLIN, 0 } };
@@ -188,6 +206,7 @@ int spawner_run(void) {
   prctl(PR_SET_NAME, "ocrs-helper", 0, 0, 0);
   signals = own_signals();
   if (signals < 0) return 1;
+  cache_open();
   pool_fill(signals);
 
   for (;;) {

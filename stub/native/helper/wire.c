@@ -71,10 +71,24 @@ int wire_parse_start(char *bytes, size_t length, struct start_request *out) {
   return 0;
 }
 
+// Before the strings: id, flags, graceMs, timeoutMs, logCap, umask, level, askWaitMs.
+enum { NUMBERS = 40, LEVEL_AT = 32 };
+
+bool wire_level(const char *bytes, size_t length, unsigned *level, const char **key) {
+  if (length <= NUMBERS) return false;
+  uint32_t value;
+  memcpy(&value, bytes + LEVEL_AT, sizeof value);
+  *level = value;
+  const char *at = bytes + NUMBERS, *end = bytes + length;
+  for (int strings = 3; strings > 0; strings--, at++)                  // base, cwd, tmpdir
+    if ((at = memchr(at, 0, (size_t)(end - at))) == NULL) return false;
+  *key = at;
+  return memchr(at, 0, (size_t)(end - at)) != NULL;
+}
+
 bool wire_directory(const char *bytes, size_t length, char *out, size_t room) {
-  const size_t numbers = 40;              // id, flags, graceMs, timeoutMs, logCap, umask, level, askWaitMs
-  if (length <= numbers || memchr(bytes + numbers, 0, length - numbers) == NULL) return false;
-  const char *base = bytes + numbers, *slash = strrchr(base, '/');
+  if (length <= NUMBERS || memchr(bytes + NUMBERS, 0, length - NUMBERS) == NULL) return false;
+  const char *base = bytes + NUMBERS, *slash = strrchr(base, '/');
   if (slash == NULL || (size_t)(slash - base) >= room) return false;
   memcpy(out, base, (size_t)(slash - base));
   out[slash - base] = 0;

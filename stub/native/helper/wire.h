@@ -59,6 +59,9 @@ struct start_request {
 // allocated. Returns 0, or -1 if the request is malformed (then nothing is allocated that matters: the caller ends).
 int wire_parse_start(char *bytes, size_t length, struct start_request *out);
 
+// Level and key of the same bytes; the key points into them. False if they are malformed.
+bool wire_level(const char *bytes, size_t length, unsigned *level, const char **key);
+
 // Copies the directory part of `base` out of the same bytes. False, with nothing copied, if it is malformed or too long.
 bool wire_directory(const char *bytes, size_t length, char *out, size_t room);
 
