@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { Enforcement } from "./health.js";
 import { CommandID, PermissionID, SessionID, WorkspaceID } from "./ids.js";
+import { Access } from "./workspace.js";
 
 export const OnAsk = Type.Union([Type.Literal("wait"), Type.Literal("fail")]);
 
@@ -50,6 +51,16 @@ export const DroppedOutput = Type.Object({
 });
 export type DroppedOutput = Static<typeof DroppedOutput>;
 
+/** What a command wanted and did not get. */
+export const Blocked = Type.Object({
+  /** The real path. */
+  path: Type.String(),
+  access: Access,
+  /** open, exec, mkdir, rename… */
+  operation: Type.String(),
+});
+export type Blocked = Static<typeof Blocked>;
+
 export const CommandRecord = Type.Object({
   commandID: CommandID,
   sessionID: SessionID,
@@ -81,6 +92,10 @@ export const CommandRecord = Type.Object({
   /** After a kill: null until it is confirmed, then the pids that could not be ended. */
   survivors: Type.Union([Type.Array(Type.Integer()), Type.Null()]),
   enforcement: Enforcement,
+  /** What was refused while it ran, known at its end; absent: nothing. */
+  blocked: Type.Optional(Type.Array(Blocked)),
+  /** How many more there were. */
+  blockedMore: Type.Optional(Type.Integer()),
 });
 export type CommandRecord = Static<typeof CommandRecord>;
 

@@ -28,6 +28,8 @@ export const FrameType = {
   gap: 7,
   /** spawner only: the helper of this command died before it had settled; i32 wait status. */
   gone: 8,
+  /** spawner only: the command asks; its helper listens at base.asks. */
+  asks: 9,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

@@ -95,12 +95,13 @@ async function run(
     tmpDirectory: join(host.installRoot, "tmp"),
     ripgrep: join(parts, "rg"),
     ptyAddon: join(parts, "pty.node"),
-    commands: (events) =>
+    commands: (events, askUser) =>
       new HostCommandService({
         helper: join(parts, "helper"),
         directory: join(flags.stateDirectory, "commands"),
         login: { shell: env.SHELL || "/bin/sh", base: user },
         events,
+        askUser,
         log,
         onLoginProblem: (message) => problems.add({ code: "login_environment", message }),
         logCap: flags.logCap,

@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Admission } from "./admission.js";
 import { Approvers } from "./auth/approvers.js";
 import { Bearer } from "./auth/token.js";
+import type { AskUser } from "./commands/held-asks.js";
 import type { CommandEvents, CommandService } from "./commands/types.js";
 import { EventBus } from "./events/bus.js";
 import { EventClients } from "./events/clients.js";
@@ -17,6 +18,7 @@ import { Approvals, KeptApprovals } from "./permission/approvals.js";
 import { Asks } from "./permission/asks.js";
 import { KeptAsk } from "./permission/asks-on-disk.js";
 import { Gate } from "./permission/gate.js";
+import { liveAsks } from "./permission/live-asks.js";
 import type { Problems } from "./problems.js";
 import { Terminals } from "./pty/terminals.js";
 import { Search } from "./search/search.js";
@@ -46,8 +48,8 @@ export interface ServicesOptions {
   ripgrep: string;
   /** Path of node-pty's native part, `pty.node`. */
   ptyAddon: string;
-  /** Makes the service that runs commands; told where its events go. */
-  commands(events: CommandEvents): CommandService;
+  /** Makes the service that runs commands; told where its events and its asks go. */
+  commands(events: CommandEvents, askUser: AskUser): CommandService;
   log: StoreLog;
   /** Filled by the parts that find something; `commands` may have put something in, too. */
   problems: Problems;
@@ -115,7 +117,8 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
   const asks = new Asks({ bus, store: kept.asks, audit, workspace: (id) => workspaces.find(id), log });
   const gate = new Gate({ approvals, asks, audit, guarded: host });
-  const commands = new ObservedCommands(options.commands(eventsOf(bus)), audit, log, options.inherited);
+  const askUser = liveAsks({ asks, approvals, guarded: host, workspace: (id) => workspaces.find(id) });
+  const commands = new ObservedCommands(options.commands(eventsOf(bus), askUser), audit, log, options.inherited);
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
     await asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");

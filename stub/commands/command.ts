@@ -9,10 +9,12 @@ import { deferred } from "./deferred.js";
 import { type Failed, startFailure } from "./failure.js";
 import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile } from "./files.js";
 import { Followers } from "./followers.js";
+import { type AskUser, HeldAsks } from "./held-asks.js";
 import { LiveRecord } from "./live-record.js";
 import { LogReader } from "./log-reader.js";
 import { OutputEvent } from "./output-event.js";
 import { type StdinInput, writeStdin } from "./stdin.js";
+import { TimeLimit } from "./time-limit.js";
 import type { Command, CommandEventType, CommandOutputProperties, OutputOffsets } from "./types.js";
 import { DiskWatch, isAlive, lastHeardOf, lookAtDisk, noteDeath, type ProcessName } from "./watch.js";
 
@@ -24,6 +26,9 @@ export interface CommandOwner {
   cancel(command: RunningCommand, reason: "abort" | "timeout"): boolean;
   /** Of this boot. */
   readonly boot: string;
+  /** Undefined: asks of running commands go nowhere. */
+  readonly askUser: AskUser | undefined;
+  warn(error: unknown, message: string): void;
   /** The id was started by another stub: no spawner of ours knows it. */
   takenOver(command: RunningCommand): void;
   /** Nothing ran: the id is free again. */
@@ -49,7 +54,8 @@ export class RunningCommand implements Command {
   readonly #settle = deferred<CommandRecord>();
   #phase: "queued" | "running" | "ended" | "settled" | "failed" = "queued";
   #helper: ProcessName | undefined;
-  #limit: NodeJS.Timeout | undefined;
+  #limit: TimeLimit | undefined;
+  #asks: HeldAsks | undefined;
   #outputEvent: OutputEvent | undefined;
   #watch: DiskWatch | undefined;
   #fromDisk = false;
@@ -135,8 +141,7 @@ export class RunningCommand implements Command {
 
   /** The helper keeps the limit, stub or no stub; this timer is for the answer, which does not wait for the kill. */
   limit(timeoutMs: number): void {
-    this.#limit = setTimeout(() => this.cancel("timeout"), Math.min(timeoutMs, 0x7fffffff));
-    this.#limit.unref();
+    this.#limit = new TimeLimit(timeoutMs, () => this.cancel("timeout"));
   }
 
   cancel(reason: "abort" | "timeout"): CommandRecord {
@@ -180,9 +185,23 @@ export class RunningCommand implements Command {
         this.#settleWith(survivors);
         break;
       }
+      case FrameType.asks:
+        this.#hearAsks();
+        break;
       case FrameType.gone:
         this.lookAgain();
     }
+  }
+
+  #hearAsks(): void {
+    const { askUser } = this.#owner;
+    if (this.isSettled || askUser === undefined) return;
+    this.#asks ??= new HeldAsks({
+      base: this.#base,
+      ask: (ask, signal) => askUser(this.#record.now, ask, signal),
+      waits: (isWaiting) => (isWaiting ? this.#limit?.pause() : this.#limit?.resume()),
+      warn: (error, message) => this.#owner.warn(error, message),
+    });
   }
 
   /** Nothing ran. */
@@ -270,7 +289,7 @@ export class RunningCommand implements Command {
   /** The caller has its answer; the helper may still have work. */
   #answer(): void {
     this.#phase = "ended";
-    clearTimeout(this.#limit);
+    this.#limit?.stop();
     const answer = this.record();
     this.#followers.end(answer);
     this.#start.resolve();
@@ -307,7 +326,7 @@ export class RunningCommand implements Command {
 
   /** Now, and again as long as it is not settled. */
   #lookAtDisk(): void {
-    const { isAlive, file, ends } = lookAtDisk(this.#base, this.#helper);
+    const { isAlive, file, ends, asks } = lookAtDisk(this.#base, this.#helper);
     for (const stream of [0, 1] as const) {
       this.#grow(stream, ends[stream]);
       this.#followers.grew(stream, ends[stream]);
@@ -317,6 +336,7 @@ export class RunningCommand implements Command {
     if (end !== undefined) this.#reportEnd(end);
     if (end?.survivors) this.#settleWith(end.survivors);
     else if (!isAlive) this.#lose();
+    if (asks && isAlive) this.#hearAsks();
     if (!this.isSettled) this.#watch ??= new DiskWatch(() => this.#lookAtDisk());
   }
 
@@ -336,7 +356,8 @@ export class RunningCommand implements Command {
   }
 
   #clearTimers(): void {
-    clearTimeout(this.#limit);
+    this.#limit?.stop();
+    this.#asks?.close();
     this.#outputEvent?.cancel();
     this.#watch?.stop();
     this.#watch = undefined;

@@ -4,11 +4,12 @@
 //               with how it ended (the last counts)
 //   ID.stdout   ID.stderr   as printed; made at the first byte
 //   ID.stdin    a socket, as long as a command with a pipe as stdin runs (stdin.ts)
+//   ID.asks     a socket, from the first thing that it asks for to its end (held-asks.ts)
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type Static, Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { ByteRange } from "../../protocol/command.js";
+import { Blocked, ByteRange } from "../../protocol/command.js";
 import { codeOf } from "../../protocol/errors.js";
 import { Enforcement } from "../../protocol/health.js";
 import { CommandID, SessionID, WorkspaceID } from "../../protocol/ids.js";
@@ -51,6 +52,9 @@ export const EndRecord = Type.Object({
     stderr: Type.Union([ByteRange, Type.Null()]),
   }),
   errno: Type.Integer(),
+  /** What was refused, by an answer or by the kernel. */
+  blocked: Type.Optional(Type.Array(Blocked)),
+  blockedMore: Type.Optional(Type.Integer()),
   survivors: Type.Union([Type.Array(Type.Integer()), Type.Null()]),
 });
 export type EndRecord = Static<typeof EndRecord>;
@@ -61,7 +65,7 @@ const isEndRecord = Compile(EndRecord);
 
 export const END_FLAG = { timedOut: 1, aborted: 2, leftovers: 4 } as const;
 
-export const SUFFIX = { run: ".run", stdout: ".stdout", stderr: ".stderr", stdin: ".stdin" } as const;
+export const SUFFIX = { run: ".run", stdout: ".stdout", stderr: ".stderr", stdin: ".stdin", asks: ".asks" } as const;
 
 const ATTEMPTS = 5;
 

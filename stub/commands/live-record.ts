@@ -84,6 +84,8 @@ export class LiveRecord {
     this.grow(1, end.stderr);
     this.#drop({ ...end.dropped, reason: end.errno === 0 ? "cap" : "disk" });
     record.pending = end.pending;
+    if (end.blocked !== undefined) record.blocked = end.blocked;
+    if (end.blockedMore) record.blockedMore = end.blockedMore;
     record.survivors = end.survivors;
   }
 

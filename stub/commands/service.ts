@@ -8,6 +8,7 @@ import { type LoginEnvironment, type LoginOptions, readLoginEnvironment } from "
 import type { RetentionLimits } from "./expiry.js";
 import { type RunMeta, readRunFile } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
+import type { AskUser } from "./held-asks.js";
 import { HostEnvironment } from "./host-environment.js";
 import { type Listed, type ListQuery, pageOf } from "./listing.js";
 import { Spawners } from "./spawners.js";
@@ -38,6 +39,8 @@ export interface CommandServiceOptions {
   /** The user's login shell and what sshd gave us; `helper` is added. */
   login: Omit<LoginOptions, "helper">;
   events: CommandEvents;
+  /** Where asks of running commands go; without it their helpers deny them after a while. */
+  askUser?: AskUser | undefined;
   log: CommandLog;
   /** The login environment could not be read as usual: commands get a plainer one. */
   onLoginProblem?: (problem: string) => void;
@@ -69,6 +72,8 @@ export class HostCommandService implements CommandService, CommandOwner {
   /** The owner of what has ended, which has no news. */
   readonly #silent: CommandOwner = {
     boot: this.boot,
+    askUser: undefined,
+    warn: () => undefined,
     emit: () => undefined,
     listening: () => false,
     cancel: () => false,
@@ -168,6 +173,14 @@ export class HostCommandService implements CommandService, CommandOwner {
   }
 
   // ---- for its commands ------------------------------------------------------------------------------------------
+
+  get askUser(): AskUser | undefined {
+    return this.#options.askUser;
+  }
+
+  warn(error: unknown, message: string): void {
+    this.#options.log.warn({ err: error }, message);
+  }
 
   emit(type: CommandEventType, properties: CommandRecord | CommandOutputProperties): void {
     this.#options.events.emit(type, properties);

@@ -1,10 +1,11 @@
 // Writing to the stdin of a command that was started with a pipe there. The helper listens at base.stdin and counts what the
 // command was given (stub/native/helper/input.h has the bytes), so it works the same after a restart of the stub.
-import { closeSync, constants, existsSync, openSync } from "node:fs";
-import { connect, type Socket } from "node:net";
-import { basename, dirname } from "node:path";
+import { existsSync } from "node:fs";
+import type { Socket } from "node:net";
+import { basename } from "node:path";
 import type { StdinAnswer } from "../../protocol/command.js";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { connectBeside } from "./beside.js";
 import { SUFFIX } from "./files.js";
 
 export interface StdinInput {
@@ -26,7 +27,9 @@ const STATE = { open: 0, ended: 1, readerGone: 2, gap: 3, superseded: 4 } as con
 /** Resolves when all of it was taken, at the pace of the command. */
 export async function writeStdin(base: string, input: StdinInput): Promise<StdinAnswer> {
   const { signal } = input;
-  const socket = await open(base, signal);
+  signal.throwIfAborted();
+  const socket = await connectBeside(base, SUFFIX.stdin);
+  if (socket === undefined) throw lost(base, signal);
   const onAbort = () => socket.destroy();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
@@ -95,26 +98,6 @@ async function* readAnswers(socket: Socket): AsyncGenerator<Told, undefined> {
     if (codeOf(error) === undefined) throw error; // else: the helper is gone, which the caller sees
   }
   return undefined;
-}
-
-/** A socket's path may have 107 bytes only: it is named below its directory's descriptor. */
-async function open(base: string, signal: AbortSignal): Promise<Socket> {
-  signal.throwIfAborted();
-  const directory = openSync(dirname(base), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    const socket = connect(`/proc/self/fd/${directory}/${basename(base)}${SUFFIX.stdin}`);
-    await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve);
-      socket.once("error", reject);
-    });
-    return socket;
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ECONNREFUSED") throw lost(base, signal);
-    throw error;
-  } finally {
-    closeSync(directory);
-  }
 }
 
 /** Nobody listens any more. */

@@ -1,6 +1,6 @@
 // Whether a helper lives, and what a command that this stub does not hear of has come to (after a restart of the stub,
 // or of the spawner's socket). Polled: such commands are few, and nothing else tells.
-import { readFileSync, statSync, utimesSync } from "node:fs";
+import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { processStat } from "../process-stat.js";
 import { type RunFile, readRunFile, SUFFIX } from "./files.js";
 import type { Marks } from "./marks.js";
@@ -34,13 +34,16 @@ export interface OnDisk {
   file: RunFile | undefined;
   /** Bytes that stdout and stderr have. */
   ends: [number, number];
+  /** It has asked for something: its helper listens. */
+  asks: boolean;
 }
 
 export function lookAtDisk(base: string, helper: ProcessName | undefined): OnDisk {
   // in this order: a helper that ends in between has written its end before it was seen dead
   const alive = helper !== undefined && isAlive(helper);
   const file = readRunFile(base);
-  return { isAlive: alive, file, ends: [logEnd(base, 0, file?.marks[0]), logEnd(base, 1, file?.marks[1])] };
+  const ends: [number, number] = [logEnd(base, 0, file?.marks[0]), logEnd(base, 1, file?.marks[1])];
+  return { isAlive: alive, file, ends, asks: alive && existsSync(base + SUFFIX.asks) };
 }
 
 /**

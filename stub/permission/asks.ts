@@ -27,6 +27,12 @@ export interface AsksOptions {
   now?: (() => number) | undefined;
 }
 
+export interface RaiseOptions {
+  carries?: string[];
+  /** Of an ask that a helper holds; used unless the same question is pending. */
+  id?: string;
+}
+
 export class Asks {
   readonly #bus: EventBus;
   readonly #disk: AsksOnDisk;
@@ -60,7 +66,7 @@ export class Asks {
   }
 
   /** The pending ask for this question, made if there is none. Throws why it could not be kept, `stub_draining`. */
-  async raise(question: Question, how: "told" | "waited", carries: string[] = []): Promise<Entry> {
+  async raise(question: Question, how: "told" | "waited", { carries = [], id }: RaiseOptions = {}): Promise<Entry> {
     if (this.ending.aborted) throw draining();
     const key = keyOf(question);
     const same = this.#byQuestion.get(key);
@@ -70,7 +76,7 @@ export class Asks {
       return same;
     }
     if (this.#pending.size >= PENDING_LIMIT) throw new RemoteError("unavailable", "too many unanswered asks");
-    const entry = newEntry(makeAsk(question), question, this.#now());
+    const entry = newEntry(makeAsk(question, id), question, this.#now());
     entry[how] = true;
     for (const id of carries) entry.carries.add(id);
     this.#pending.set(entry.ask.id, entry);
@@ -100,6 +106,10 @@ export class Asks {
 
   pending(): Ask[] {
     return [...this.#pending.values()].map((entry) => entry.ask);
+  }
+
+  isPending(entry: Entry): boolean {
+    return this.#pending.has(entry.ask.id);
   }
 
   /** The ask, pending or answered. */

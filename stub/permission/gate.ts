@@ -1,12 +1,12 @@
 // The one door: services say which real path they are about to use, and go on only when this resolves.
-import { dirname } from "node:path";
 import { RemoteError } from "../../protocol/errors.js";
 import type { AskedPath, PermissionReply, PermissionRequired } from "../../protocol/permission.js";
 import type { Access, Workspace } from "../../protocol/workspace.js";
 import { type AuditLog, auditOf } from "../state/audit.js";
 import type { Approvals } from "./approvals.js";
 import { type Asks, draining } from "./asks.js";
-import { type Entry, type Question, type QuestionPath, required } from "./question.js";
+import { firstOf } from "./first-of.js";
+import { askedPath, type Entry, type Question, type QuestionPath, required } from "./question.js";
 import { type Protected, whyRefused } from "./refusals.js";
 
 /** Who asks and how, for the length of one request. */
@@ -168,11 +168,7 @@ export class Pass {
 
   #question([first, ...others]: [Wanted, ...Wanted[]], reason: string): Question {
     const { workspace, sessionID } = this.asker;
-    const asked = ({ target: { path, kind }, access }: Wanted): QuestionPath => {
-      const directory = kind === "directory" ? path : dirname(path);
-      const wide = whyRefused(directory, this.#options.guarded) === undefined;
-      return { path, access, kind, always: wide ? { path: directory, kind: "directory" } : { path, kind } };
-    };
+    const asked = ({ target, access }: Wanted) => askedPath(target, access, this.#options.guarded);
     return {
       workspace,
       sessionID,
@@ -224,7 +220,7 @@ export class Pass {
 
   /** Asks, and leaves the answer to the request that comes again with the id. */
   #tell(question: Question): Promise<Entry> {
-    return this.#options.asks.raise(question, "told", this.asker.permissionIDs);
+    return this.#options.asks.raise(question, "told", { carries: this.asker.permissionIDs });
   }
 
   #refusal(entries: Entry[]): RemoteError {
@@ -252,22 +248,6 @@ export class Pass {
     if (outcome.reply !== "once") return;
     await asks.use(entry);
     this.decision = "once";
-  }
-}
-
-async function firstOf<T>(promise: Promise<T>, ...signals: AbortSignal[]): Promise<T | "aborted"> {
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<"aborted">((resolve) => {
-    abort = () => resolve("aborted");
-  });
-  for (const signal of signals) {
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-  }
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    for (const signal of signals) signal.removeEventListener("abort", abort);
   }
 }
 

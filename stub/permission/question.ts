@@ -2,7 +2,8 @@
 import { dirname, join } from "node:path";
 import { newID } from "../../protocol/ids.js";
 import type { Ask, AskedPath, AskPermission, PermissionReply, PermissionRequired } from "../../protocol/permission.js";
-import type { Workspace } from "../../protocol/workspace.js";
+import type { Access, Workspace } from "../../protocol/workspace.js";
+import { type Protected, whyRefused } from "./refusals.js";
 
 export interface QuestionPath extends AskedPath {
   /** What `always` would approve; it is what the prompt shows. */
@@ -69,12 +70,24 @@ export function required(ask: Ask): PermissionRequired {
   return { permissionID: id, permission, path, access, paths, ...(command === undefined ? {} : { command }), reason };
 }
 
-export function makeAsk(question: Question): Ask {
+/** What is asked for, and what `always` would approve: the directory, unless it must not be approved as a whole. */
+export function askedPath(
+  { path, kind }: Pick<AskedPath, "path" | "kind">,
+  access: Access,
+  guarded: Protected,
+): QuestionPath {
+  const directory = kind === "directory" ? path : dirname(path);
+  const wide = whyRefused(directory, guarded) === undefined;
+  return { path, access, kind, always: wide ? { path: directory, kind: "directory" } : { path, kind } };
+}
+
+/** `id`: of an ask that a helper holds. */
+export function makeAsk(question: Question, id: string = newID("per")): Ask {
   const { permission, paths, command, reason, workspace, sessionID } = question;
   const [{ path, access, kind }] = paths;
   const shown = paths.map(({ always }) => (always.kind === "directory" ? join(always.path, "*") : always.path));
   return {
-    id: newID("per"),
+    id,
     sessionID,
     permission,
     patterns: command === undefined ? [...new Set(shown)] : [command],

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Frame, FrameType } from "../../protocol/frames.js";
-import { confined, type Level } from "../fixtures/confined.js";
 import { guardPolicy } from "../fixtures/guarded.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
+import { confined, type Level } from "../fixtures/levels.js";
 import { eventually } from "../fixtures/processes.js";
 import { outputOf, type RawSpawner, rawSpawner } from "../fixtures/raw-spawner.js";
 

@@ -2,6 +2,7 @@
 #include "notify.h"
 #include "calls.h"
 #include "confine.h"
+#include "connecting.h"
 #include "give.h"
 #include "grants.h"
 #include "kernel.h"
@@ -159,6 +160,7 @@ static int directory_of(const struct seccomp_notif *q, const struct call_path *p
 
 static void serve(const struct seccomp_notif *q) {
   static char path[PATH_MAX];
+  if (q->data.nr == SYS_connect) return connecting(listener, q, hooks);
   const struct call *call = call_find(q->data.nr);
   bool answered = false;
   for (size_t i = 0; call != NULL && i < 2 && call->paths[i].how != 0; i++) {

@@ -1,4 +1,5 @@
 // The helper's command line. People never need it; the stub does.
+#include "../confine/confine_cli.h"
 #include "environment.h"
 #include "spawner.h"
 #include <stdio.h>
@@ -15,9 +16,11 @@ int main(int argc, char **argv, char **envp) {
   }
   if (argc == 2 && strcmp(argv[1], "--spawner") == 0) return spawner_run();
   if (argc == 3 && strcmp(argv[1], "--environment") == 0) return environment_print(argv[2], envp);
+  if (argc >= 2 && strcmp(argv[1], "confine") == 0) return confine_cli(argc - 1, argv + 1);
   fprintf(stderr,
           "usage: helper --version\n"
           "       helper --spawner              started by the stub, with a socket as descriptor 3\n"
-          "       helper --environment MARKER   prints umask and environment between two MARKERs\n");
+          "       helper --environment MARKER   prints umask and environment between two MARKERs\n"
+          "       helper confine ...            runs one command confined (helper confine --help)\n");
   return 2;
 }
