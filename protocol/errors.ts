@@ -92,6 +92,10 @@ export const ERRORS = {
   unavailable: { status: 503, hint: "the stub is ending; connect again" },
   confine_failed: { status: 500, hint: "nothing ran; doctor HOST tries what this host can enforce" },
   spawn_failed: { status: 500, hint: "see log/stub.log on the host" },
+  helper_damaged: {
+    status: 500,
+    hint: "nothing ran; start the stub's file with --probe on the host: it unpacks its parts anew",
+  },
   // laptop: configuration
   config_invalid: { status: 400, hint: "correct the named entry in opencode.json" },
   host_unknown: { status: 400, hint: "opencode-remote-ssh hosts lists the hosts; or give user@host[:port]" },

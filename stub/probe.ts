@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Enforcement } from "../protocol/health.js";
 import { PACKAGE_VERSION } from "../protocol/version.js";
+import { checkedHelper } from "./helper-binary.js";
 import { ENFORCEMENT } from "./host.js";
 import { type PtyProbe, probePty } from "./pty/probe.js";
 
@@ -29,7 +30,7 @@ export interface Probe {
 export async function probe(parts: string): Promise<Probe> {
   const [pty, helper, rg] = await Promise.all([
     probePty(join(parts, "pty.node")),
-    attempt(() => access(join(parts, "helper"), constants.X_OK)),
+    attempt(() => access(checkedHelper(join(parts, "helper")), constants.X_OK)),
     attempt(() => run(join(parts, "rg"), ["--version"], { timeout: 10_000 })),
   ]);
   const ok = pty.ok && helper.ok && rg.ok;

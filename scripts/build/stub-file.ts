@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Manifest, STUB_NAME } from "../../protocol/install.js";
 import { PROTOCOL } from "../../protocol/version.js";
 import { compressFrames } from "./compress.js";
-import { compileStatic } from "./native.js";
+import { compileHelper, compileStatic } from "./native.js";
 import { type Part, packOneFile, sha256 } from "./one-file.js";
 import { compilePtyAddon } from "./pty-addon.js";
 import { replaceFile } from "./replace-file.js";
@@ -25,7 +25,8 @@ interface StubFileOptions {
 export async function buildStubFile({ root, outDir, entry, context }: StubFileOptions): Promise<Manifest> {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
   const node = join(nodePackage(root), "bin/node");
-  const program = await bundleStubProgram({ root, entry, version });
+  const helper = await readFile(await compileHelper(context, root, "x64"));
+  const program = await bundleStubProgram({ root, entry, version, helperSha256: sha256(helper).toString("hex") });
   const stub = await makeSingleExecutable(context, {
     node,
     program,
@@ -33,10 +34,6 @@ export async function buildStubFile({ root, outDir, entry, context }: StubFileOp
   });
   const pty = await compilePtyAddon(context, root);
   const launcher = await compileStatic(context, "launcher", [join(root, "stub/native/launcher")], { zstd: true });
-  const helper = await compileStatic(context, "helper", [
-    join(root, "stub/native/helper"),
-    join(root, "stub/native/confine"),
-  ]);
 
   const parts: Part[] = [];
   for (const library of await runtimeLibraries([stub, pty])) {
@@ -44,7 +41,7 @@ export async function buildStubFile({ root, outDir, entry, context }: StubFileOp
   }
   parts.push(
     { name: "pty.node", mode: 0o700, bytes: await readFile(pty) },
-    { name: "helper", mode: 0o700, bytes: await readFile(helper) },
+    { name: "helper", mode: 0o700, bytes: helper },
     { name: "rg", mode: 0o700, bytes: await readFile(join(root, "node_modules/@vscode/ripgrep-linux-x64/bin/rg")) },
     withInterpreterToWrite(await readFile(stub)),
   );

@@ -6,10 +6,12 @@ interface StubProgramOptions {
   /** TypeScript file that becomes the stub: stub/main.ts. */
   entry: string;
   version: string;
+  /** Hex; the stub starts no other helper. */
+  helperSha256: string;
 }
 
 /** The text of the program. */
-export async function bundleStubProgram({ root, entry, version }: StubProgramOptions): Promise<string> {
+export async function bundleStubProgram({ root, entry, version, helperSha256 }: StubProgramOptions): Promise<string> {
   const result = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -21,7 +23,7 @@ export async function bundleStubProgram({ root, entry, version }: StubProgramOpt
     legalComments: "none",
     logLevel: "warning",
     write: false,
-    define: { __PACKAGE_VERSION__: JSON.stringify(version) },
+    define: { __PACKAGE_VERSION__: JSON.stringify(version), __HELPER_SHA256__: JSON.stringify(helperSha256) },
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error("esbuild made no output");

@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
+import { checkedHelper } from "../helper-binary.js";
 
 export interface LoginOptions {
   /** Absolute path of the helper. */
@@ -145,6 +146,7 @@ function runShell(options: LoginOptions, attempt: Attempt, marker: string, signa
   // fish before 3.0.
   const helper = /['\\!\n]/.test(options.helper) ? attempt.helper : `'${options.helper}'`;
   const script = `exec ${helper} --environment ${marker}`;
+  checkedHelper(options.helper);
   const env: NodeJS.ProcessEnv = { [HELPER]: options.helper };
   for (const [name, value] of Object.entries(options.base)) if (!name.startsWith("OPENCODE_")) env[name] = value;
   return new Promise((resolve, reject) => {

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, frameReader } from "../../protocol/frames.js";
+import { checkedHelper } from "../helper-binary.js";
 import { type CANCEL_REASON, encodeCancel, encodeStart, type StartRequest } from "./request.js";
 
 export interface SpawnerListener {
@@ -25,10 +26,11 @@ export class Spawner {
   #alive = true;
   #exited: Promise<void>;
 
+  /** Throws `helper_damaged`. */
   constructor(helper: string, listener: SpawnerListener) {
     // detached: a Ctrl-C in the stub's terminal is not for it. All three of its own streams are /dev/null, because helpers
     // that outlive the stub must not hold the stub's (an ssh channel would never close).
-    this.#child = spawn(helper, ["--spawner"], {
+    this.#child = spawn(checkedHelper(helper), ["--spawner"], {
       stdio: ["ignore", "ignore", "ignore", "pipe"],
       detached: true,
       env: {},

@@ -32,19 +32,21 @@ export class Spawners {
   /** By the number that frames carry. */
   readonly #started = new Map<number, Started>();
   readonly #numbers = new Map<RunningCommand, number>();
-  #current: Spawner;
+  /** Undefined where the helper is damaged: each command looks again. */
+  #current: Spawner | undefined;
   #nextNumber = 1;
   #quickDeaths = 0;
   #closed = false;
 
   constructor(options: SpawnersOptions) {
     this.#options = options;
-    this.#current = this.#begin();
+    this.#renew();
   }
 
-  /** Throws RemoteError `spawn_failed` where there is no spawner just now, or it would be too long. */
+  /** Throws RemoteError `spawn_failed` where there is no spawner just now, or it would be too long; `helper_damaged`. */
   start(command: RunningCommand, request: StartRequest): void {
     const number = this.#nextNumber++;
+    this.#current ??= this.#begin();
     this.#current.start(number, request);
     this.#started.set(number, { command, spawner: this.#current });
     this.#numbers.set(command, number);
@@ -70,9 +72,19 @@ export class Spawners {
   /** Ends the spawner, not its helpers. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#current.close();
+    await this.#current?.close();
   }
 
+  #renew(): void {
+    try {
+      this.#current = this.#begin();
+    } catch (error) {
+      this.#current = undefined;
+      this.#options.log.error({ err: error }, "no commands until the helper is whole again");
+    }
+  }
+
+  /** Throws `helper_damaged`. */
   #begin(): Spawner {
     const born = performance.now();
     const spawner: Spawner = new Spawner(this.#options.helper, {
@@ -84,7 +96,7 @@ export class Spawners {
         this.#quickDeaths = quick ? this.#quickDeaths + 1 : 0;
         const delay = quick ? Math.min(MIN_LIFE_MS * 2 ** this.#quickDeaths, DELAY_MAX_MS) : 0;
         setTimeout(() => {
-          if (!this.#closed) this.#current = this.#begin();
+          if (!this.#closed) this.#renew();
         }, delay).unref();
         setTimeout(() => this.#lookAgain(spawner, (command) => command.isQueued), ORPHAN_MS).unref();
       },
