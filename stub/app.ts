@@ -3,13 +3,14 @@
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { installGuard } from "./auth/guard.js";
+import { installFastLane } from "./fast-lane.js";
 import { installHandover } from "./handover.js";
 import { answerClientError, answerError, installErrors } from "./http-errors.js";
 import { installReplayedAnswers } from "./replayed-answers.js";
 import { approverRoutes } from "./routes/approver.js";
 import { auditRoutes } from "./routes/audit.js";
 import { clientGone, installClientGone } from "./routes/client-gone.js";
-import { commandRoutes } from "./routes/command.js";
+import { type CommandRouteOptions, commandRoutes, obtainCommand } from "./routes/command.js";
 import { eventRoutes } from "./routes/event.js";
 import { fileRoutes } from "./routes/file.js";
 import { fileContentRoutes } from "./routes/file-content.js";
@@ -88,7 +89,7 @@ export async function buildApp({ services, logger, handover }: AppOptions): Prom
   if (handover !== undefined) handoverRoutes(app, handover);
   await app.register(async (scope) => fileContentRoutes(scope, services));
   await app.register(async (scope) => ptyRoutes(scope, services));
-  await app.register(commandRoutes, {
+  const commandOptions: CommandRouteOptions = {
     commands: services.commands,
     admit: (request, body) =>
       services.admission.admit(body, {
@@ -102,7 +103,12 @@ export async function buildApp({ services, logger, handover }: AppOptions): Prom
       const own = new Set(services.workspaces.list(request.approver).map(({ id }) => id));
       return (workspaceID) => own.has(workspaceID);
     },
-  });
+  };
+  await app.register(commandRoutes, commandOptions);
   await app.ready();
+  installFastLane(app, {
+    ...services,
+    obtain: (requester, body) => obtainCommand(commandOptions, requester, body),
+  });
   return app;
 }

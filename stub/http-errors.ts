@@ -1,4 +1,5 @@
 // Every error leaves as {code, message, hint?, details?}, whoever threw it: our services, Fastify, or Node's HTTP parser.
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RemoteError } from "../protocol/errors.js";
@@ -11,7 +12,7 @@ export function installErrors(app: FastifyInstance): void {
 }
 
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const failure = asRemoteError(error);
+  const failure = failureOf(error);
   if (failure.status >= 500) {
     request.log.error({ reqId: request.id, err: error, code: failure.code }, failure.message);
   }
@@ -20,7 +21,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   void reply.code(failure.status).type("application/json; charset=utf-8").send(JSON.stringify(failure.toWire()));
 }
 
-function asRemoteError(error: unknown): RemoteError {
+export function failureOf(error: unknown): RemoteError {
   if (error instanceof RemoteError) return error;
   const { code, message, statusCode, validation, validationContext } = error as Partial<FastifyError>;
   const options = { cause: error };
@@ -39,6 +40,18 @@ function asRemoteError(error: unknown): RemoteError {
     return new RemoteError("invalid_request", message ?? "the request is not valid", options);
   }
   return new RemoteError("internal", "something failed inside the stub", options);
+}
+
+/** What a validator complains of. */
+export function invalidBody(wrongs: unknown): RemoteError {
+  return invalid(wrongs, "body", undefined);
+}
+
+/** Where no framework stands between. */
+export function sendFailure(response: ServerResponse, failure: RemoteError): void {
+  response.statusCode = failure.status;
+  response.setHeader("content-type", "application/json; charset=utf-8");
+  response.end(JSON.stringify(failure.toWire()));
 }
 
 interface Wrong {

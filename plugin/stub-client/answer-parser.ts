@@ -1,6 +1,6 @@
 // HTTP/1.1 answers as they come in pieces. Ours to write because it stands in the way of every command: a whole HTTP client
 // takes longer for a request than SSH does. Knows only what a stub sends: a length, chunks, or neither and the stream's end.
-import { keepsAlive, parseHead } from "../http/head.js";
+import { type HttpHead, keepsAlive, parseHead } from "../http/head.js";
 
 export interface AnswerEvents {
   /** Lower-case names; a repeated header is its first value. */
@@ -27,6 +27,9 @@ export class AnswerParser {
   #keep = true;
   /** The beginning of a head or a line that is not complete. */
   #rest: Buffer | undefined;
+  /** The last head: one answer's is often the next one's, but for the date. */
+  #head: HttpHead = { status: 0, headers: {} };
+  #headText = "";
 
   constructor(events: AnswerEvents) {
     this.#events = events;
@@ -62,7 +65,7 @@ export class AnswerParser {
     const part = this.#part;
     switch (part.is) {
       case "head":
-        return this.#head(bytes, at);
+        return this.#readHead(bytes, at);
       case "length":
       case "chunk": {
         const taken = Math.min(part.left, bytes.length - at);
@@ -82,17 +85,19 @@ export class AnswerParser {
     }
   }
 
-  #head(bytes: Buffer, at: number): number | undefined {
+  #readHead(bytes: Buffer, at: number): number | undefined {
     const end = bytes.indexOf(CR_LF_CR_LF, at);
     if (end === -1) {
       if (bytes.length - at > HEAD_LIMIT) throw new SyntaxError("a head without an end");
       return undefined;
     }
-    const head = parseHead(bytes.toString("latin1", at, end));
-    const { status, headers } = head;
+    const text = bytes.toString("latin1", at, end);
+    if (text !== this.#headText) this.#head = parseHead(text);
+    this.#headText = text;
+    const { status, headers } = this.#head;
     // 100 Continue and its like: the answer is still to come
     if (status < 200) return end + 4;
-    this.#keep = keepsAlive(head);
+    this.#keep = keepsAlive(this.#head);
     this.#events.head(status, headers);
     this.#body(status, headers);
     return end + 4;

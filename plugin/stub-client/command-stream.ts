@@ -8,7 +8,6 @@ import { pause } from "../waiting/abort.js";
 import { isBroken } from "./broken.js";
 import type { StubClient, StubRequest } from "./client.js";
 import type { Flow } from "./exchange.js";
-import { linkAbort } from "./linked-abort.js";
 import { resumeDelay } from "./resume-delay.js";
 import { hasShape } from "./shape.js";
 
@@ -123,7 +122,6 @@ class OutputReader {
   /** Reads one answer to its end. */
   async read(client: StubClient, request: StubRequest): Promise<void> {
     const waiting: Frame[] = [];
-    using stop = linkAbort(request.signal);
     let draining: Promise<void> | undefined;
     let problem: unknown;
     let flow: Flow | undefined;
@@ -142,7 +140,7 @@ class OutputReader {
         flow?.resume();
       } catch (error) {
         problem = error;
-        stop.abort();
+        flow?.fail(error as Error);
       }
     };
     const feed = frameReader((frame) => {
@@ -160,7 +158,7 @@ class OutputReader {
     };
     let broken: unknown;
     try {
-      await client.stream({ ...request, signal: stop.signal }, { sent: this.#options.onSent, data });
+      await client.stream(request, { sent: this.#options.onSent, data });
     } catch (error) {
       broken = error;
     }

@@ -155,6 +155,7 @@ export class HttpConnection {
         current.isPaused = false;
         stream.resume();
       },
+      fail: (error) => current.fail(error),
     };
     return current.flow;
   }

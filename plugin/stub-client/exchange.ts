@@ -14,6 +14,8 @@ export interface HttpRequest {
 export interface Flow {
   pause(): void;
   resume(): void;
+  /** Ends the exchange, which rejects with this. */
+  fail(error: Error): void;
 }
 
 export interface Receiver {

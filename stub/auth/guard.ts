@@ -1,6 +1,7 @@
 // Every request passes here first: no browsers, no foreign names, the bearer token, and whose approver it is.
+import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { RemoteError } from "../../protocol/errors.js";
+import { codeOf, RemoteError } from "../../protocol/errors.js";
 import type { Approvers } from "./approvers.js";
 import type { Bearer } from "./token.js";
 
@@ -35,20 +36,33 @@ export function installGuard(app: FastifyInstance, options: GuardOptions): void 
 }
 
 function admit(request: FastifyRequest, reply: FastifyReply, options: GuardOptions): void {
-  refuseForeign(request);
-  if (!options.bearer.accepts(request.headers.authorization)) {
-    prove(request, reply, options);
-    reply.header("www-authenticate", "Bearer");
-    throw new RemoteError("unauthorized", "the bearer token is missing or wrong");
+  try {
+    request.approver = identify(request.headers, options);
+  } catch (error) {
+    if (codeOf(error) === "unauthorized") {
+      prove(request, reply, options);
+      reply.header("www-authenticate", "Bearer");
+    }
+    throw error;
   }
-  const secret = request.headers["x-approver"];
-  if (typeof secret === "string") request.approver = options.approvers.identify(secret);
 }
 
-function refuseForeign(request: FastifyRequest): void {
-  if (request.headers.origin !== undefined)
-    throw new RemoteError("foreign_origin", "requests with an Origin are refused");
-  if (!HOST.test(request.headers.host ?? "")) {
+/** Whose approver it is, null without one. Throws `foreign_origin`, `unauthorized`, `approver_expired`. */
+export function identify(
+  headers: IncomingHttpHeaders,
+  options: Pick<GuardOptions, "bearer" | "approvers">,
+): string | null {
+  refuseForeign(headers);
+  if (!options.bearer.accepts(headers.authorization)) {
+    throw new RemoteError("unauthorized", "the bearer token is missing or wrong");
+  }
+  const secret = headers["x-approver"];
+  return typeof secret === "string" ? options.approvers.identify(secret) : null;
+}
+
+function refuseForeign(headers: IncomingHttpHeaders): void {
+  if (headers.origin !== undefined) throw new RemoteError("foreign_origin", "requests with an Origin are refused");
+  if (!HOST.test(headers.host ?? "")) {
     throw new RemoteError("foreign_origin", "the Host header must be 127.0.0.1, localhost, [::1] or stub", {
       hint: "connect to 127.0.0.1, or send the header Host: stub",
     });

@@ -9,14 +9,14 @@ import { CommandID } from "../../protocol/ids.js";
 import { fingerprintOfRequest } from "../commands/fingerprint.js";
 import { openOutput } from "../commands/output.js";
 import type { Command, CommandService, CommandSpec } from "../commands/types.js";
-import { clientGone } from "./client-gone.js";
+import { clientGone, type Requester } from "./client-gone.js";
 
 export interface CommandRouteOptions {
   commands: CommandService;
   /** Session, workspace, path check, asks, audit. Throws RemoteError. `body` is valid by its schema. */
-  admit(request: FastifyRequest, body: CommandRequest): Promise<CommandSpec>;
+  admit(requester: Requester, body: CommandRequest): Promise<CommandSpec>;
   /** Whether this caller may see and end a command that is there (`approver_foreign`). Throws RemoteError. */
-  access?(request: FastifyRequest, record: CommandRecord): void | Promise<void>;
+  access?(requester: Requester, record: CommandRecord): void | Promise<void>;
   /** Whose commands this caller may list; default: all. */
   visible?(request: FastifyRequest): (workspaceID: string) => boolean;
 }
@@ -48,16 +48,6 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
     return command;
   };
 
-  /** The same request again is the same command: nothing is asked, nothing runs a second time. */
-  const obtain = async (request: FastifyRequest, body: CommandRequest): Promise<Command> => {
-    const fingerprint = fingerprintOfRequest(body);
-    const known = commands.has(body.commandID) ? commands.get(body.commandID) : undefined;
-    if (known === undefined) return commands.start({ ...(await options.admit(request, body)), fingerprint });
-    await options.access?.(request, known.record());
-    if (known.fingerprint === fingerprint) return known;
-    throw new RemoteError("command_conflict", `${body.commandID} is another command`);
-  };
-
   app.post(
     "/command",
     {
@@ -68,7 +58,7 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
       },
     },
     async (request, reply) => {
-      const command = await obtain(request, request.body);
+      const command = await obtainCommand(options, request, request.body);
       if (request.query.follow === "1") {
         reply.hijack();
         command.follow(reply.raw);
@@ -132,6 +122,20 @@ export const commandRoutes: FastifyPluginAsync<CommandRouteOptions> = async (pla
     return (await find(request, request.params.id)).cancel("abort");
   });
 };
+
+/** The same request again is the same command: nothing is asked, nothing runs a second time. */
+export async function obtainCommand(
+  { commands, admit, access }: CommandRouteOptions,
+  requester: Requester,
+  body: CommandRequest,
+): Promise<Command> {
+  const fingerprint = fingerprintOfRequest(body);
+  const known = commands.has(body.commandID) ? commands.get(body.commandID) : undefined;
+  if (known === undefined) return commands.start({ ...(await admit(requester, body)), fingerprint });
+  await access?.(requester, known.record());
+  if (known.fingerprint === fingerprint) return known;
+  throw new RemoteError("command_conflict", `${body.commandID} is another command`);
+}
 
 /** The rest of what a refusal left unread is thrown away: it stands before the next request of its connection. */
 async function* readAll(body: Readable): AsyncGenerator<Uint8Array> {

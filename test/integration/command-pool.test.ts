@@ -11,7 +11,7 @@ import { eventually, processName } from "../fixtures/processes.js";
 import { outputOf, type RawSpawner, rawSpawner } from "../fixtures/raw-spawner.js";
 
 const compiler = await cCompiler();
-const POOL = 3;
+const POOL = 6;
 
 describe.skipIf(compiler === undefined)("a pool of helpers (needs a C compiler)", () => {
   let folder: string;

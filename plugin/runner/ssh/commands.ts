@@ -32,7 +32,14 @@ export class HostCommands {
       onAsk: "fail" as const,
     };
     const { detach } = request;
-    const signal = this.#calls.signal(request.signal, detach);
+    const calls = this.#calls;
+    const asking = {
+      ...calls.asking(client, request),
+      // read only where something is asked: to make one takes longer than a request's way through SSH
+      get signal() {
+        return calls.signal(request.signal, detach);
+      },
+    };
     const work: CommandWork = {
       client,
       commandID,
@@ -41,7 +48,7 @@ export class HostCommands {
       closed: this.#calls.closed,
       onOutput: request.onOutput,
       start: (follow) =>
-        withAsks(this.#calls.asking(client, { ...request, signal }), (answered) => {
+        withAsks(asking, (answered) => {
           const permissionID = answered.at(-1);
           return workspace.within(() => follow(permissionID === undefined ? body : { ...body, permissionID }));
         }),

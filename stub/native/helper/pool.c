@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-  POOL_SIZE = 3,
+  POOL_SIZE = 6,                          // about 70 KB each
   HANDED_MAX = 65536,                     // a longer request (rare) is worth its fork
 };
 

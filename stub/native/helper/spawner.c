@@ -30,18 +30,19 @@
 #define SYS_close_range 436
 #endif
 
-// When the spawner looks after its helpers. Beside a command's start it would compete for the processors, and beside its end
-// it would push the stub aside that is about to answer: so it does so while the command runs, and not at the end of a short one.
+// The spawner looks after its helpers when it is quiet. Beside a command's start it would compete for the processors, and beside
+// its end it would push the stub aside that is about to answer. Only where the pool is empty there is no choice: while a command
+// runs is best then.
 enum {
-  HOUSEKEEPING_US = 300,                  // after the first hand-over since the last time: its program is being executed
-  DEAF_US = 10000,                        // after a hand-over: the end of a helper does not wake the spawner so long
+  QUIET_US = 10000,                       // after the last hand-over; until then the end of a helper does not wake the spawner
+  RUNNING_US = 300,                       // after a hand-over: its program is being executed
 };
 
 struct child { uint32_t id; pid_t pid; };
 static struct child *children;
 static size_t child_count, child_room;
 static int signals;
-static uint64_t housekeeping_at, deaf_until;  // microseconds; 0: none
+static uint64_t quiet_at, empty_at;       // microseconds; 0: there is nothing to do then
 
 static void close_inherited(void) {
   if (syscall(SYS_close_range, REPORT_FD + 1u, ~0u, 0u) == 0) return;
@@ -119,9 +120,8 @@ static void start(uint32_t id, char *bytes, size_t length) {
   if (!make_room()) return failed(id, ENOMEM);
   const struct built *kept = kept_for(bytes, length);
   pid_t pid = pool_hand_over(bytes, length, kept);
-  uint64_t now = now_us();
-  if (housekeeping_at == 0) housekeeping_at = now + HOUSEKEEPING_US;
-  deaf_until = now + DEAF_US;
+  quiet_at = now_us() + QUIET_US;
+  if (pool_empty() && empty_at == 0) empty_at = now_us() + RUNNING_US;
   if (pid == 0) pid = fork();
   if (pid < 0) return failed(id, errno);
   if (pid == 0) {
@@ -162,7 +162,7 @@ static bool serve(char *bytes, size_t length) {
 // What signals have told, and a full pool. False: the spawner is to end.
 static bool keep_house(void) {
   struct signalfd_siginfo info;
-  housekeeping_at = 0;
+  quiet_at = empty_at = 0;
   while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
     if (info.ssi_signo == SIGTERM) return false;
   reap();
@@ -172,22 +172,18 @@ static bool keep_house(void) {
   return true;
 }
 
-// Until something is to be done: a request, housekeeping, or (where it is not deaf to them) a signal. False: it is to end.
+// Until there is a request. False: the spawner is to end.
 static bool wait_for_request(void) {
   for (;;) {
-    uint64_t now = now_us();
-    if (deaf_until != 0 && now >= deaf_until) {
-      deaf_until = 0;
-      housekeeping_at = now;
-    }
-    bool expired = cache_due() != 0 && now >= cache_due() * 1000;
-    if (((housekeeping_at != 0 && now >= housekeeping_at) || expired) && !keep_house()) return false;
-    uint64_t next = housekeeping_at != 0 ? housekeeping_at : deaf_until != 0 ? deaf_until : cache_due() * 1000;
-    uint64_t left = next > now ? next - now : 0;
+    uint64_t busy_until = empty_at != 0 ? empty_at : quiet_at;
+    uint64_t due = busy_until != 0 ? busy_until : cache_due() * 1000, now = now_us();
+    uint64_t left = due > now ? due - now : 0;
     struct timespec wait = { (time_t)(left / 1000000), (long)(left % 1000000 * 1000) };
-    struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { deaf_until != 0 ? -1 : signals, POLLIN, 0 } };
-    if (ppoll(fds, 2, next != 0 ? &wait : NULL, NULL) < 0) continue;
-    if (fds[1].revents != 0 && !keep_house()) return false;
+    struct pollfd fds[2] = { { REPORT_FD, POLLIN, 0 }, { busy_until != 0 ? -1 : signals, POLLIN, 0 } };
+    int ready = ppoll(fds, 2, due != 0 ? &wait : NULL, NULL);
+    if (ready < 0) continue;
+    bool late = due != 0 && now_us() >= due;           // requests without end must not keep it from its other duties
+    if ((late || fds[1].revents != 0) && !keep_house()) return false;
     if (fds[0].revents != 0) return true;
   }
 }
