@@ -2,12 +2,13 @@
 #include "kernel.h"
 
 #define CWD -1
-// what a removed name, a new one, a changed inode look like
 #define NAME (CALL_WRITE | CALL_NAME)
+#define MADE (NAME | CALL_MAKES)
+#define INTO (NAME | CALL_INTO)
 #define ONE(number, directory, path, how, operation) { number, FLAGS_NONE, 0, { { directory, path, how }, { 0, 0, 0 } }, operation }
 #define ONE_AT(number, directory, path, how, flags, operation) { number, FLAGS_AT, flags, { { directory, path, how }, { 0, 0, 0 } }, operation }
-#define TWO(number, directory, path, directory2, path2, operation) \
-  { number, FLAGS_NONE, 0, { { directory, path, NAME }, { directory2, path2, NAME } }, operation }
+#define TWO(number, directory, path, directory2, path2, how, operation) \
+  { number, FLAGS_NONE, 0, { { directory, path, NAME }, { directory2, path2, how } }, operation }
 
 const struct call calls[] = {
   { SYS_openat, FLAGS_OPEN, 2, { { 0, 1, CALL_OPEN }, { 0, 0, 0 } }, "open" },
@@ -15,15 +16,15 @@ const struct call calls[] = {
   ONE(SYS_execve, CWD, 0, CALL_READ, "exec"),
   ONE_AT(SYS_execveat, 0, 1, CALL_READ, 4, "exec"),
   ONE(SYS_truncate, CWD, 0, CALL_WRITE, "truncate"),
-  ONE(SYS_mkdirat, 0, 1, NAME, "mkdir"),
-  ONE(SYS_mknodat, 0, 1, NAME, "mknod"),
+  ONE(SYS_mkdirat, 0, 1, MADE, "mkdir"),
+  ONE(SYS_mknodat, 0, 1, MADE, "mknod"),
   ONE(SYS_unlinkat, 0, 1, NAME, "unlink"),
-  ONE(SYS_symlinkat, 1, 2, NAME, "symlink"),
+  ONE(SYS_symlinkat, 1, 2, MADE, "symlink"),
   // A second name for a file is a way to write to it.
-  { SYS_linkat, FLAGS_LINK, 4, { { 0, 1, NAME }, { 2, 3, NAME } }, "link" },
-  TWO(SYS_renameat2, 0, 1, 2, 3, "rename"),
+  { SYS_linkat, FLAGS_LINK, 4, { { 0, 1, NAME }, { 2, 3, MADE } }, "link" },
+  TWO(SYS_renameat2, 0, 1, 2, 3, INTO, "rename"),
 #ifdef SYS_renameat
-  TWO(SYS_renameat, 0, 1, 2, 3, "rename"),
+  TWO(SYS_renameat, 0, 1, 2, 3, INTO, "rename"),
 #endif
   ONE(SYS_fchmodat, 0, 1, CALL_WRITE, "chmod"),
   ONE_AT(SYS_fchmodat2, 0, 1, CALL_WRITE, 3, "chmod"),
@@ -39,13 +40,13 @@ const struct call calls[] = {
 #ifdef SYS_open                           // what only older architectures have
   { SYS_open, FLAGS_OPEN, 1, { { CWD, 0, CALL_OPEN }, { 0, 0, 0 } }, "open" },
   ONE(SYS_creat, CWD, 0, CALL_OPEN, "open"),
-  ONE(SYS_mkdir, CWD, 0, NAME, "mkdir"),
+  ONE(SYS_mkdir, CWD, 0, MADE, "mkdir"),
   ONE(SYS_rmdir, CWD, 0, NAME, "rmdir"),
-  ONE(SYS_mknod, CWD, 0, NAME, "mknod"),
+  ONE(SYS_mknod, CWD, 0, MADE, "mknod"),
   ONE(SYS_unlink, CWD, 0, NAME, "unlink"),
-  ONE(SYS_symlink, CWD, 1, NAME, "symlink"),
-  TWO(SYS_link, CWD, 0, CWD, 1, "link"),
-  TWO(SYS_rename, CWD, 0, CWD, 1, "rename"),
+  ONE(SYS_symlink, CWD, 1, MADE, "symlink"),
+  TWO(SYS_link, CWD, 0, CWD, 1, MADE, "link"),
+  TWO(SYS_rename, CWD, 0, CWD, 1, INTO, "rename"),
   ONE(SYS_chmod, CWD, 0, CALL_WRITE, "chmod"),
   ONE(SYS_chown, CWD, 0, CALL_WRITE, "chown"),
   ONE(SYS_lchown, CWD, 0, NAME, "chown"),

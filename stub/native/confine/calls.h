@@ -10,6 +10,8 @@ enum call_how {
   CALL_WRITE = 2,
   CALL_NAME = 4,                          // acts on the name: a link at its end is not followed
   CALL_OPEN = 8,                          // the O_ flags decide; with FLAGS_NONE it is creat
+  CALL_MAKES = 16,                        // a new name: where something is already, it fails with EEXIST
+  CALL_INTO = 32,                         // a name that may be there or not; all others must be
 };
 
 enum call_flags {

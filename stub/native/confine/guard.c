@@ -119,39 +119,59 @@ static int judge_real(pid_t task, const char *real, bool write, const char *oper
   return policy_below(real, "/proc") ? refuse(real, write, operation, EACCES) : ask(task, real, write, operation);
 }
 
+// What it needs of the path, as far as it is known before the path is.
+struct need {
+  bool write;
+  uint8_t how;                            // CALL_MAKES, CALL_INTO
+  int flags;                              // of open
+};
+
+// The kernel has an answer of its own, before anybody asks whether it may.
+static bool fails_anyway(const struct meant *meant, const struct need *need, bool absent) {
+  if (need->how & CALL_MAKES) return !absent;
+  if (need->flags & O_CREAT) return need->flags & O_EXCL && !absent;
+  return meant->name && absent && !(need->how & CALL_INTO);
+}
+
+static int judge_path(const struct meant *meant, const struct need *need, const char *operation) {
+  char real[REAL_ROOM];
+  bool absent, write = need->write;
+  if (!write && !meant->create && covers_by_spelling(meant->path)) return 0;
+  if (!resolve(meant, real, &absent)) return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? errno : 0;
+  if (fails_anyway(meant, need, absent)) return 0;
+  return judge_real(meant->task, real, write || (meant->create && absent), operation);
+}
+
 // ---- calls with a path -------------------------------------------------------------------------------------------------
 
-static int judge_path(const struct meant *meant, bool write, const char *operation) {
-  char real[REAL_ROOM];
-  if (!write && covers_by_spelling(meant->path)) return 0;
-  if (resolve(meant, real)) return judge_real(meant->task, real, write, operation);
-  return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? errno : 0;
+static void read_flags(const struct call *call, bool first, int flags, struct meant *meant, struct need *need) {
+  if (call->flags_kind == FLAGS_AT && flags & AT_SYMLINK_NOFOLLOW) meant->name = true;
+  if (call->flags_kind == FLAGS_LINK && first && flags & AT_SYMLINK_FOLLOW) meant->name = false;
+  if (!(need->how & CALL_OPEN)) return;
+  need->flags = flags;
+  need->write = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+  meant->create = flags & O_CREAT;
+  meant->name = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL);
 }
 
 static int judge_argument(pid_t task, const struct registers *regs, const struct call *call, const struct call_path *at, int flags) {
   char path[PATH_MAX], itself[40];
-  struct meant meant = { .task = task, .path = path, .reaches = process_is_ours };
+  bool first = at == call->paths;
+  struct meant meant = { .task = task, .path = path, .name = at->how & CALL_NAME, .reaches = process_is_ours };
+  struct need need = { .write = at->how & CALL_WRITE, .how = at->how };
   meant.directory = at->directory < 0 ? AT_FDCWD : (int)regs->arguments[at->directory];
-  bool write = at->how & CALL_WRITE, first = at == call->paths;
-  meant.name = at->how & CALL_NAME;
   int error = process_read_text(task, regs->arguments[at->path], path, sizeof path);
   if (error == EPERM) return EACCES;      // nothing can be said about it
   if (error != 0) return 0;               // the kernel answers: no path, or too long
+  read_flags(call, first, flags, &meant, &need);
+  if (need.flags & O_PATH) return 0;      // a look: whatever is done with it comes by here again
   if (path[0] == 0) {
-    if (!(flags & AT_EMPTY_PATH) || meant.directory < 0 || !first) return 0;
+    if (need.how & CALL_OPEN || !(flags & AT_EMPTY_PATH) || meant.directory < 0 || !first) return 0;
     snprintf(itself, sizeof itself, "/proc/self/fd/%d", meant.directory);
     meant.path = itself;
     meant.name = false;
   }
-  if (at->how & CALL_OPEN) {
-    if (flags & O_PATH) return 0;         // a look: whatever is done with it comes by here again
-    write = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
-    meant.create = flags & O_CREAT;
-    meant.name = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL);
-  }
-  if (call->flags_kind == FLAGS_AT && flags & AT_SYMLINK_NOFOLLOW) meant.name = true;
-  if (call->flags_kind == FLAGS_LINK && first && flags & AT_SYMLINK_FOLLOW) meant.name = false;
-  return judge_path(&meant, write, call->operation);
+  return judge_path(&meant, &need, call->operation);
 }
 
 static int judge_call(pid_t task, const struct registers *regs, const struct call *call) {
@@ -177,7 +197,8 @@ static int judge_socket(pid_t task, const struct registers *regs, bool connects)
     return connects ? refuse(path, true, "connect", EPERM) : 0;
   }
   struct meant meant = { .task = task, .directory = AT_FDCWD, .path = path, .name = !connects, .reaches = process_is_ours };
-  return judge_path(&meant, true, connects ? "connect" : "bind");
+  struct need need = { .write = true, .how = connects ? 0 : CALL_MAKES };
+  return judge_path(&meant, &need, connects ? "connect" : "bind");
 }
 
 static int judge_signal(long number, pid_t target) {

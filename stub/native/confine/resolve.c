@@ -245,7 +245,11 @@ static bool resolve_name(const struct meant *meant, char real[REAL_ROOM]) {
   return length <= NAME_MAX && resolve_followed(&above, real) && append(real, name, length);
 }
 
-bool resolve(const struct meant *meant, char real[REAL_ROOM]) {
+bool resolve(const struct meant *meant, char real[REAL_ROOM], bool *absent) {
+  struct stat found;
   errno = 0;
-  return meant->name ? resolve_name(meant, real) : resolve_followed(meant, real);
+  *absent = false;
+  if (!(meant->name ? resolve_name(meant, real) : resolve_followed(meant, real))) return false;
+  if (meant->name || meant->create) *absent = lstat(real, &found) != 0 && errno == ENOENT;
+  return true;
 }

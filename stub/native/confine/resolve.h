@@ -19,6 +19,7 @@ struct meant {
 
 // The canonical path of what it means now, in `real`. False: no file is reached, so the kernel can answer (nothing there, a loop,
 // a pipe, a file without a name), or with errno EMFILE, ENFILE, ENOMEM it could not be looked at. Only as true as the moment: whoever may write on the way can change it at once.
-bool resolve(const struct meant *meant, char real[REAL_ROOM]);
+// `*absent`: with `name` or `create`, whether nothing lies there.
+bool resolve(const struct meant *meant, char real[REAL_ROOM], bool *absent);
 
 #endif

@@ -12,6 +12,7 @@
 enum { DIRECTORY = 40, PIPE = 41, REMOVED = 42 };          // descriptors of the other process
 
 static pid_t other;
+static bool absent;
 
 // In scratch: dir/sub/file, out/secret, dir/link -> ../out, dir/round -> round, dir/nowhere -> ../out/new. The other process stands in
 // dir; this one does not.
@@ -44,7 +45,7 @@ static void lay_out(void) {
 static const char *meaning(struct meant meant) {
   static char real[REAL_ROOM];
   meant.task = other;
-  return resolve(&meant, real) ? real : "nothing";
+  return resolve(&meant, real, &absent) ? real : "nothing";
 }
 
 static const char *read_of(const char *path) { return meaning((struct meant){ .directory = AT_FDCWD, .path = path }); }
@@ -87,7 +88,11 @@ static void knows_what_will_be_made(void) {
   CHECK(same(new_of("link/new"), in_scratch("out/new")));
   CHECK(same(new_of("nowhere"), in_scratch("out/new")));    // a link to nothing: the file appears where it leads
   CHECK(same(new_of("sub/file"), in_scratch("dir/sub/file")));
+  CHECK(absent == false);
   CHECK(same(name_of_it("sub/new"), in_scratch("dir/sub/new")));
+  CHECK(absent);
+  CHECK(same(name_of_it("nowhere"), in_scratch("dir/nowhere")));
+  CHECK(!absent);                                           // the link itself is there
   CHECK(same(new_of("none/new"), "nothing"));
   CHECK(same(read_of("nowhere"), "nothing"));
 }
