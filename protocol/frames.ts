@@ -20,7 +20,7 @@ export const FrameType = {
   end: 3,
   /** spawner only: nothing ran; UTF-8 JSON {stage, errno}. */
   failed: 4,
-  /** spawner only: every descendant has ended, or the kill is confirmed; UTF-8 JSON {survivors: pid[]}. */
+  /** spawner only: every descendant has ended, or the kill is confirmed; UTF-8 JSON {survivors: pid[], blocked?, blockedMore?}. */
   settled: 5,
   /** HTTP only: JSON `CommandRecord` as it is now: the first frame, once the command is accepted or found. Not there where `end` leaves at once. */
   record: 6,

@@ -7,7 +7,7 @@ import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType } from "../../protocol/frames.js";
 import { deferred } from "./deferred.js";
 import { type Failed, startFailure } from "./failure.js";
-import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile } from "./files.js";
+import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile, type Settled } from "./files.js";
 import { Followers } from "./followers.js";
 import { type AskUser, HeldAsks } from "./held-asks.js";
 import { LiveRecord } from "./live-record.js";
@@ -153,7 +153,7 @@ export class RunningCommand implements Command {
       this.#record.cancel(Date.now());
       this.#answer();
     }
-    if (!this.#submitted && !this.#fromDisk) this.#settleWith([]);
+    if (!this.#submitted && !this.#fromDisk) this.#settleWith({ survivors: [] });
     return this.record();
   }
 
@@ -181,8 +181,7 @@ export class RunningCommand implements Command {
         break;
       }
       case FrameType.settled: {
-        const { survivors } = JSON.parse(text(frame.payload)) as { survivors: number[] };
-        this.#settleWith(survivors);
+        this.#settleWith(JSON.parse(text(frame.payload)) as Settled);
         break;
       }
       case FrameType.asks:
@@ -206,12 +205,12 @@ export class RunningCommand implements Command {
 
   /** Nothing ran. */
   fail(error: RemoteError): void {
-    if (this.#record.isCancelled && !this.isSettled) this.#settleWith([]);
+    if (this.#record.isCancelled && !this.isSettled) this.#settleWith({ survivors: [] });
     if (this.#phase !== "queued") return;
     this.#phase = "failed";
     this.#clearTimers();
     this.#record.lose(Date.now());
-    this.#record.settle([]);
+    this.#record.settle({ survivors: [] });
     this.#start.reject(error);
     this.#followers.fail(error);
     this.#done.resolve(this.record());
@@ -298,11 +297,11 @@ export class RunningCommand implements Command {
     this.#owner.emit("command.ended", answer);
   }
 
-  #settleWith(survivors: number[]): void {
+  #settleWith(settled: Settled): void {
     if (this.isSettled) return;
     if (this.isRunning) this.#answer();
     const isNews = this.#record.now.survivors === null;
-    this.#record.settle(survivors);
+    this.#record.settle(settled);
     this.#over();
     if (isNews) this.#owner.emit("command.settled", this.record());
   }
@@ -334,7 +333,7 @@ export class RunningCommand implements Command {
     if (file !== undefined) this.#record.marked(file.marks);
     const end = file?.end;
     if (end !== undefined) this.#reportEnd(end);
-    if (end?.survivors) this.#settleWith(end.survivors);
+    if (end?.survivors) this.#settleWith({ ...end, survivors: end.survivors });
     else if (!isAlive) this.#lose();
     if (asks && isAlive) this.#hearAsks();
     if (!this.isSettled) this.#watch ??= new DiskWatch(() => this.#lookAtDisk());

@@ -59,6 +59,9 @@ export const EndRecord = Type.Object({
 });
 export type EndRecord = Static<typeof EndRecord>;
 
+/** The payload of the helper's `settled` report; what was blocked is all of it, also what was in `end`. */
+export type Settled = Pick<EndRecord, "blocked" | "blockedMore"> & { survivors: number[] };
+
 const isRunMeta = Compile(RunMeta);
 const isRunProcess = Compile(RunProcess);
 const isEndRecord = Compile(EndRecord);

@@ -1,7 +1,7 @@
 // The record of one command as it becomes: what was asked for, then what its helper (or the disk) tells. No I/O, no timers.
 import type { CommandRecord, DroppedOutput } from "../../protocol/command.js";
 import { holeOf } from "./extent.js";
-import { END_FLAG, type EndRecord, type RunMeta, waitStatus } from "./files.js";
+import { END_FLAG, type EndRecord, type RunMeta, type Settled, waitStatus } from "./files.js";
 import type { LogMarks } from "./marks.js";
 
 export class LiveRecord {
@@ -84,8 +84,7 @@ export class LiveRecord {
     this.grow(1, end.stderr);
     this.#drop({ ...end.dropped, reason: end.errno === 0 ? "cap" : "disk" });
     record.pending = end.pending;
-    if (end.blocked !== undefined) record.blocked = end.blocked;
-    if (end.blockedMore) record.blockedMore = end.blockedMore;
+    this.#block(end);
     record.survivors = end.survivors;
   }
 
@@ -95,13 +94,19 @@ export class LiveRecord {
     this.#record.time.ended = at;
   }
 
-  settle(survivors: number[]): void {
-    this.#record.survivors = survivors;
+  settle(settled: Settled): void {
+    this.#record.survivors = settled.survivors;
+    this.#block(settled);
   }
 
   /** What the logs say where no end does. */
   marked(marks: LogMarks): void {
     this.#drop({ stdout: holeOf(marks[0]), stderr: holeOf(marks[1]), reason: "cap" });
+  }
+
+  #block({ blocked, blockedMore }: Pick<EndRecord, "blocked" | "blockedMore">): void {
+    if (blocked !== undefined) this.#record.blocked = blocked;
+    if (blockedMore) this.#record.blockedMore = blockedMore;
   }
 
   #drop(dropped: DroppedOutput): void {

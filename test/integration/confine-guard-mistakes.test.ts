@@ -2,17 +2,10 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CommandRecord } from "../../protocol/command.js";
 import type { Confinement } from "../../stub/commands/request.js";
-import type { CommandApp } from "../fixtures/command-app.js";
-import {
-  blockedOf,
-  type GuardedRan,
-  guard,
-  guardedApp,
-  guardPolicy,
-  runGuarded,
-  scratchHome,
-} from "../fixtures/guarded.js";
+import { type CommandApp, run } from "../fixtures/command-app.js";
+import { guard, guardedApp, guardPolicy, scratchHome } from "../fixtures/guarded.js";
 import { cCompiler, onPath } from "../fixtures/helper-binary.js";
 import { layHome, MISTAKES, type Mistake, pictureOf, SECRET } from "../fixtures/honest-mistakes.js";
 
@@ -20,7 +13,9 @@ const compiler = await cCompiler();
 const bash = await onPath("bash");
 
 interface Outcome {
-  ran: GuardedRan;
+  /** When all that it started has ended. */
+  record: CommandRecord;
+  stderr: string;
   /** The home outside the project is another than before. */
   changed: boolean;
   /** The secret was printed, or is in the project. */
@@ -50,29 +45,34 @@ describe.skipIf(compiler === undefined || !bash)("honest mistakes at level guard
     const before = await pictureOf(home, except);
     confinement = guarded ? guard(await guardPolicy([project, temporary])) : undefined;
     const env = { HOME: home, TMPDIR: temporary, npm_config_update_notifier: "false", PYTHONDONTWRITEBYTECODE: "1" };
-    const ran = await runGuarded(app, { argv: ["bash", "-c", script], cwd: project, env });
-    await app.commands.get(ran.end?.commandID ?? "")?.settled;
-    ran.blocked = await blockedOf(app, ran.end?.commandID ?? "");
+    const ran = await run(app, { argv: ["bash", "-c", script], cwd: project, env });
+    const record = await app.commands.get(ran.end?.commandID ?? "")?.settled;
+    if (record === undefined) throw new Error(`it did not run: ${ran.error?.message}`);
     const changed = JSON.stringify(await pictureOf(home, except)) !== JSON.stringify(before);
     const printed = [
       ran.stdout.toString(),
       ...(await Promise.all(["secret", "here"].map((name) => ownText(join(project, name))))),
     ];
-    return { ran, changed, leaked: printed.some((text) => text.includes(SECRET)), home };
+    return {
+      record,
+      stderr: ran.stderr.toString(),
+      changed,
+      leaked: printed.some((text) => text.includes(SECRET)),
+      home,
+    };
   }
 
   it.each(MISTAKES)("$name", async (mistake) => {
     const control = await commit(mistake, false);
-    expect(control.ran.blocked).toEqual([]);
-    expect(mistake.reads ? control.leaked : control.changed, control.ran.stderr.toString()).toBe(true);
+    expect(control.record.blocked).toBeUndefined();
+    expect(mistake.reads ? control.leaked : control.changed, control.stderr).toBe(true);
 
-    const { ran, changed, leaked, home } = await commit(mistake, true);
-    expect({ changed, leaked }, ran.stderr.toString()).toEqual({ changed: false, leaked: false });
+    const { record, stderr, changed, leaked, home } = await commit(mistake, true);
+    expect({ changed, leaked }, stderr).toEqual({ changed: false, leaked: false });
     const reached = join(home, mistake.reaches);
-    const named = ran.blocked.filter(
-      ({ path }) => path === reached || path.startsWith(`${reached}/`.replace("//", "/")),
-    );
-    expect(named, JSON.stringify(ran.blocked)).not.toEqual([]);
+    const blocked = record.blocked ?? [];
+    const named = blocked.filter(({ path }) => path === reached || path.startsWith(`${reached}/`.replace("//", "/")));
+    expect(named, JSON.stringify(blocked)).not.toEqual([]);
     expect(named.map(({ access }) => access)).toContain(mistake.access);
   });
 });

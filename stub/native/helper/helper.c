@@ -196,11 +196,13 @@ static void report_end(void) {
 }
 
 static void settle(const char *survivors) {
-  char text[640];
+  char text[640 + BLOCKED_TEXT];
   if (!recorded || output_total() != recorded_total) record_end(survivors);
   output_tell_growth(true);
-  int n = snprintf(text, sizeof text, "{\"survivors\":%s}", survivors);
-  report_queue(REPORT_SETTLED, 0, 0, text, (size_t)n);
+  size_t n = (size_t)snprintf(text, sizeof text, "{\"survivors\":%s", survivors);
+  n += blocked_describe(text + n, sizeof text - n);         // what the shell left behind may have been refused more
+  n += (size_t)snprintf(text + n, sizeof text - n, "}");
+  report_queue(REPORT_SETTLED, 0, 0, text, n);
   if (request->tmpdir[0] == 0) return report_finish();
   report_flush();
   place_remove(request->tmpdir);
