@@ -75,6 +75,7 @@ static void finish(int listener, const struct giving *to, int fd) {
 }
 
 void give(int listener, const struct giving *to, const struct named *what) {
+  if (to->change.any) return give_answer(listener, to->id, -change_make(&to->change, to->pid, what), 0);
   bool blocks = !what->absent && !S_ISREG(what->type) && !S_ISDIR(what->type), failed;
   if (!blocks) return finish(listener, to, open_as_user(to, what));
   if (aside(&failed)) {                   // a pipe waits for its other end, a terminal for its line

@@ -160,6 +160,14 @@ enum found named_find(pid_t pid, int at, const char *path, unsigned how, struct 
   return found == FOUND && policy_below(out->real, "/proc") ? let_go(out) : found;
 }
 
+enum found named_descriptor(pid_t pid, int descriptor, struct named *out) {
+  char link[48];
+  snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)pid, descriptor);
+  out->absent = false;
+  out->fd = open(link, O_PATH | O_CLOEXEC);
+  return out->fd >= 0 && name_it(out) ? FOUND : let_go(out);
+}
+
 enum found named_inside(pid_t pid, const char *path, struct named *out) {
   char text[PATH_MAX];
   out->fd = -1;

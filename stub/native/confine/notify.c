@@ -65,6 +65,7 @@ static bool hold(const struct held *call) {
 
 // Without Landlock the view is the boundary, and a directory from beyond it would be a door: "..", from there, leads everywhere.
 static bool may_be_given(const struct held *call) {
+  if (call->giving.change.any) return true;
   bool directory = S_ISDIR(call->named.type) && !call->named.absent;
   return !directory || (level & LEVEL_LANDLOCK) != 0 || (level & LEVEL_MOUNT) == 0;
 }
@@ -73,7 +74,8 @@ static bool may_be_given(const struct held *call) {
 static bool decide(struct held *call) {
   switch (grants_look(call->named.real, call->write)) {
   case VERDICT_COVERED:
-    go_on(call->giving.id);
+    if (call->giving.change.any) give(listener, &call->giving, &call->named);
+    else go_on(call->giving.id);
     return false;
   case VERDICT_GRANTED:
     if (may_be_given(call)) give(listener, &call->giving, &call->named);
@@ -132,6 +134,21 @@ static bool serve_open(const struct seccomp_notif *q, const struct call *call, i
   return true;
 }
 
+// ---- calls that change what they name ------------------------------------------------------------------------------
+
+// In a view the mounts say what may be changed. False: it is none of ours.
+static bool serve_change(const struct seccomp_notif *q, const struct call *call, const char *path) {
+  struct held one = { .giving = { .id = q->id, .pid = (pid_t)q->pid, .change = { .any = true, .number = q->data.nr } } };
+  if (level & LEVEL_MOUNT) return false;
+  one.write = true;
+  one.operation = call->operation;
+  memcpy(one.giving.change.args, q->data.args, sizeof q->data.args);
+  int error = change_find(q, call, path, &one.named);
+  if (error != 0) give_answer(listener, q->id, -error, 0);
+  else if (!still_there(q->id) || !decide(&one)) close(one.named.fd);
+  return true;
+}
+
 // ---- calls that are only noted -------------------------------------------------------------------------------------
 
 static bool makes(const struct call *call, size_t which) {
@@ -158,6 +175,14 @@ static int directory_of(const struct seccomp_notif *q, const struct call_path *p
   return path->directory < 0 ? AT_FDCWD : (int)q->data.args[path->directory];
 }
 
+// A change of something whose name cannot be read (the process lets nobody look) must not go on; without a name it is one by a
+// descriptor. True: it is answered.
+static bool unreadable(const struct seccomp_notif *q, const struct call_path *path) {
+  if (q->data.args[path->path] == 0 || level & LEVEL_MOUNT) return false;
+  give_answer(listener, q->id, -EACCES, 0);
+  return true;
+}
+
 static void serve(const struct seccomp_notif *q) {
   static char path[PATH_MAX];
   if (q->data.nr == SYS_connect) return connecting(listener, q, hooks);
@@ -165,9 +190,14 @@ static void serve(const struct seccomp_notif *q) {
   bool answered = false;
   for (size_t i = 0; call != NULL && i < 2 && call->paths[i].how != 0; i++) {
     const struct call_path *named = &call->paths[i];
-    if (!named_read((pid_t)q->pid, q->data.args[named->path], path, sizeof path)) continue;
+    bool change = is_change(call);
+    if (!named_read((pid_t)q->pid, q->data.args[named->path], path, sizeof path)) {
+      answered = change && unreadable(q, named);
+      continue;
+    }
     int at = directory_of(q, named);
     if (named->how & CALL_OPEN) answered = serve_open(q, call, at, path);
+    else if (change && serve_change(q, call, path)) answered = true;
     else note((pid_t)q->pid, call, i, at, path);
   }
   if (!answered) go_on(q->id);

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { ROOM = PATH_MAX + 256, FLIPS = 60000, SWAPS = 20000 };
@@ -160,6 +161,78 @@ static void a_pipe(void) {
   EQUAL(pthread_create(&writer, NULL, feed, path), 0);
   struct supervised run = { .level = LEVEL_LANDLOCK | LEVEL_ASK, .root = inside, .allow = true };
   supervise(&run, reads_a_pipe);
+}
+
+static void changes_what_is_inside(void) {
+  struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
+  char fd_path[64];
+  EQUAL(chdir(inside), 0);
+  EQUAL(chmod("file", 0640), 0);
+  EQUAL(fchmodat(AT_FDCWD, own_file, 0604, 0), 0);
+  EQUAL(chown("file", -1, getegid()), 0);
+  EQUAL(utimensat(AT_FDCWD, "file", times, 0), 0);
+  EQUAL(lchown("link", -1, getegid()), 0);
+  EQUAL(utimensat(AT_FDCWD, "link", times, AT_SYMLINK_NOFOLLOW), 0);
+  int fd = open("file", O_PATH);
+  snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", fd);
+  EQUAL(chmod(fd_path, 0600), 0);
+  EQUAL(fchownat(fd, "", -1, getegid(), AT_EMPTY_PATH), 0);
+  EQUAL(futimens(open("file", O_RDONLY), NULL), 0);
+  EQUAL(chmod("nothing", 0600) < 0 ? errno : 0, ENOENT);
+}
+
+static void changes_what_is_outside(void) {
+  struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
+  char fd_path[64];
+  int fd = open(secret, O_PATH);
+  snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", fd);
+  EQUAL(chmod(secret, 0666) < 0 ? errno : 0, EACCES);
+  EQUAL(chmod(in_scratch("inside/link"), 0666) < 0 ? errno : 0, EACCES);
+  EQUAL(chmod(fd_path, 0666) < 0 ? errno : 0, EACCES);
+  EQUAL(chown(secret, -1, getegid()) < 0 ? errno : 0, EACCES);
+  EQUAL(fchownat(fd, "", -1, getegid(), AT_EMPTY_PATH) < 0 ? errno : 0, EACCES);
+  EQUAL(utimensat(AT_FDCWD, secret, times, 0) < 0 ? errno : 0, EACCES);
+  EQUAL(setxattr(secret, "user.x", "y", 1, 0) < 0 ? errno : 0, EACCES);
+}
+
+static void changes_inside(void) {
+  struct stat made;
+  lay_out();
+  EQUAL(symlink(own_file, in_scratch("inside/link")), 0);
+  struct supervised run = { .level = LEVEL_LANDLOCK | LEVEL_ASK, .root = inside };
+  supervise(&run, changes_what_is_inside);
+  EQUAL(run.asked, 0);
+  EQUAL(stat(own_file, &made), 0);
+  EQUAL(made.st_mode & 07777, 0600);
+  EQUAL(lstat(in_scratch("inside/link"), &made), 0);
+  EQUAL(made.st_mtim.tv_sec, 2000);
+}
+
+static void changes_outside(void) {
+  struct stat before, after;
+  lay_out();
+  EQUAL(symlink(secret, in_scratch("inside/link")), 0);
+  EQUAL(stat(secret, &before), 0);
+  struct supervised run = { .level = LEVEL_LANDLOCK | LEVEL_ASK, .root = inside, .allow = false, .scope = GRANT_DIRECTORY };
+  supervise(&run, changes_what_is_outside);
+  EQUAL(run.asked, 1);
+  CHECK(strcmp(run.path, secret) == 0 && run.write);
+  EQUAL(stat(secret, &after), 0);
+  EQUAL(after.st_mode, before.st_mode);
+  EQUAL(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+}
+
+static void changes_once(void) { EQUAL(chmod(secret, 0606), 0); }
+
+static void changes_where_allowed(void) {
+  struct stat after;
+  lay_out();
+  struct supervised run = { .level = LEVEL_LANDLOCK | LEVEL_ASK, .root = inside, .allow = true, .scope = GRANT_FILE };
+  supervise(&run, changes_once);
+  EQUAL(run.asked, 1);
+  CHECK(strcmp(run.operation, "chmod") == 0);
+  EQUAL(stat(secret, &after), 0);
+  EQUAL(after.st_mode & 07777, 0606);
 }
 
 // ---- a path that changes while it is looked at ---------------------------------------------------------------------
@@ -371,6 +444,9 @@ const struct test notify_tests[] = {
   { "notify", "once for a directory is good for what lies directly in it, with that access", directory_once },
   { "notify", "a new file outside is made with the mode, the umask and the user of its caller", new_file },
   { "notify", "what cannot be handed over is refused by the kernel, and noted", noted },
+  { "notify", "what changes an inode works inside, by path, link and descriptor", changes_inside },
+  { "notify", "what changes an inode outside is asked about, and refused leaves no trace", changes_outside },
+  { "notify", "what changes an inode outside is done where that is allowed", changes_where_allowed },
   { "notify", "a pipe outside waits for its writer, and holds up nobody else", a_pipe },
   { "notify", "a path that flips while it is looked at opens nothing outside", flipping_gets_nothing },
   { "notify", "control: without a rule set the flipping path opens what is outside", flipping_works_alone },
