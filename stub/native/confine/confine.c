@@ -14,7 +14,7 @@ static const struct namespaces NO_NAMESPACES = { -1, -1, -1, -1, false };
 unsigned confine_filter_wants(unsigned level, bool no_network) {
   unsigned wants = FILTER_NO_NAMESPACES;
   if (level & LEVEL_GUARD) wants |= FILTER_TRACE | FILTER_NO_PTRACE;
-  else wants |= level & LEVEL_ASK ? FILTER_NOTIFY : FILTER_NO_UNIX;
+  else wants |= level & LEVEL_ASK ? FILTER_NOTIFY | FILTER_NOTIFY_EXEC : FILTER_NO_UNIX;
   // at `mount` what was approved to read is mounted read-only
   if (level & LEVEL_LANDLOCK && landlock_abi() < 3) wants |= FILTER_NO_TRUNCATE;
   // Landlock refuses TCP from ABI 4 on, but no other protocol

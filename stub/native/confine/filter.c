@@ -26,7 +26,7 @@
 #define NEW_NAMESPACES 0x7e020000u
 
 // What is decided by an argument, before `pass` is.
-enum check { NO_CHECK, CHECK_IOCTL, CHECK_SOCKET, CHECK_SOCKETPAIR, CHECK_CLONE, CHECK_OPEN, CHECK_OPENAT };
+enum check { NO_CHECK, CHECK_IOCTL, CHECK_SOCKET, CHECK_SOCKETPAIR, CHECK_CLONE, CHECK_EXEC, CHECK_OPEN, CHECK_OPENAT };
 
 struct verdict { uint32_t pass; enum check check; };
 
@@ -66,6 +66,8 @@ static void stop_at_paths(struct plan *plan) {
     set_all(plan, traced_calls, traced_call_count, stop);
   } else if ((plan->wants & FILTER_NOTIFY_EXEC) == 0) {
     plan->verdicts[SYS_execve].pass = plan->verdicts[SYS_execveat].pass = SECCOMP_RET_ALLOW;
+  } else {
+    plan->verdicts[SYS_execve].check = CHECK_EXEC;
   }
 }
 
@@ -162,6 +164,10 @@ static void add_verdict(struct plan *plan, struct verdict verdict) {
   case CHECK_CLONE:
     load_argument(plan, 0);
     give_if(plan, BPF_JSET_K, NEW_NAMESPACES, ERRNO(EPERM));
+    break;
+  case CHECK_EXEC:
+    load_argument(plan, 3);
+    give_if(plan, BPF_JEQ_K, EXEC_UNSEEN, SECCOMP_RET_ALLOW);
     break;
   case CHECK_OPEN: check_open(plan, 1, verdict.pass); break;
   case CHECK_OPENAT: check_open(plan, 2, verdict.pass); break;

@@ -15,8 +15,12 @@ enum filter_want {
   FILTER_NO_PTRACE = 32,
   FILTER_NO_NETWORK = 64,                 // sockets but unix and netlink: EACCES, where no network namespace does it
   FILTER_OWN_NETWORK = 128,               // in a network namespace: what it does not hold (vsock for one): EACCES
-  FILTER_NOTIFY_EXEC = 256,               // with FILTER_NOTIFY, execve too; not where the supervisor waits in vfork for that very call
+  FILTER_NOTIFY_EXEC = 256,               // with FILTER_NOTIFY, execve too
 };
+
+// A fourth argument of execve, which has three: the launcher's own, which nobody is told of, because its supervisor sleeps in vfork until
+// that very call is done. A command that says it hides what it executes from the record, and nothing else: the kernel decides as ever.
+#define EXEC_UNSEEN 0x6f637273u
 
 struct filter { struct sock_filter code[384]; unsigned short length; };
 

@@ -34,12 +34,15 @@ static const char *path_of(char **envp) {
   return DEFAULT_PATH;
 }
 
+// Not told to the supervisor, which is this very process (EXEC_UNSEEN).
+static void execute_unseen(const char *path, char **argv, char **envp) { syscall(SYS_execve, path, argv, envp, EXEC_UNSEEN); }
+
 // As execvp does it, but with the PATH of the command. Returns only with errno set. With `plain` a script without "#!"
 // is not tried with sh: there is an alternative that knows better.
 static void execute(char **argv, char **envp, bool plain) {
   const char *name = argv[0];
   if (strchr(name, '/') != NULL) {
-    execve(name, argv, envp);
+    execute_unseen(name, argv, envp);
   } else {
     static char candidate[4096 + 256];
     bool denied = false;
@@ -54,7 +57,7 @@ static void execute(char **argv, char **envp, bool plain) {
         if (folder > 0) candidate[at++] = '/';              // an empty entry means the working directory
         memcpy(candidate + at, name, length + 1);
         // a failed execve costs ten times what the look does
-        if (access(candidate, F_OK) == 0) execve(candidate, argv, envp);
+        if (access(candidate, F_OK) == 0) execute_unseen(candidate, argv, envp);
         if (errno == EACCES) denied = true;
         else if (errno == ENOEXEC) { name = candidate; break; }
         else if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE && errno != ENODEV) return;
@@ -69,7 +72,7 @@ static void execute(char **argv, char **envp, bool plain) {
   char *first = argv[0];
   script[0] = (char *)"sh";
   script[1] = (char *)name;
-  execve("/bin/sh", script, envp);
+  execute_unseen("/bin/sh", script, envp);
   script[1] = first;
 }
 
