@@ -7,6 +7,7 @@
 #include <pty.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -54,5 +55,10 @@ static pid_t fork_private_pty(int *master, char *, const struct termios *modes, 
   *master = parent;
   return pid;
 }
+
+// The stub's memory holds its token and its approvers' secrets. A command of the same user could read it through /proc or a debugger;
+// from the moment that this is loaded it cannot. Here, because nothing else of the stub is native code in its own process, and because
+// a measure of the launcher's would not outlive its exec.
+__attribute__((constructor)) static void close_own_memory() { prctl(PR_SET_DUMPABLE, 0); }
 
 #define forkpty fork_private_pty
