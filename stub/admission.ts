@@ -7,9 +7,11 @@ import { isWithin } from "../protocol/paths.js";
 import type { Workspace } from "../protocol/workspace.js";
 import { fingerprintOfRequest } from "./commands/fingerprint.js";
 import type { CommandSpec } from "./commands/types.js";
+import type { EnforcementService } from "./confinement/enforcement.js";
+import type { Granted } from "./confinement/entries.js";
 import { absolutePath, locate, refuseProc } from "./files/locate.js";
 import { fileError } from "./files/pin.js";
-import { ENFORCEMENT, type HostFacts } from "./host.js";
+import type { HostFacts } from "./host.js";
 import type { Approvals } from "./permission/approvals.js";
 import type { Gate, Pass } from "./permission/gate.js";
 import type { SessionPlace, Sessions } from "./sessions.js";
@@ -18,6 +20,7 @@ export interface AdmissionOptions {
   sessions: Sessions;
   approvals: Approvals;
   gate: Gate;
+  enforcement: EnforcementService;
   host: HostFacts;
   /** Below the install root: holds the private temporary directories. */
   tmpDirectory: string;
@@ -49,7 +52,7 @@ export class Admission {
 
   /**
    * What is to be started. Throws `session_unknown`, `workspace_unknown`, `approver_foreign`, `cwd_missing`,
-   * `permission_required`, `permission_rejected`, `aborted`.
+   * `permission_required`, `permission_rejected`, `enforcement_unavailable`, `aborted`.
    */
   async admit(request: CommandRequest, caller: Caller): Promise<CommandSpec> {
     const { commandID, argv, command, env, timeoutMs, stdin } = request;
@@ -57,7 +60,10 @@ export class Admission {
       throw new RemoteError("invalid_request", "exactly one of argv and command must be given");
     }
     const place = await this.#options.sessions.ensure(request.sessionID, request.workspaceID, caller.approver);
-    const { cwd, tmpdir, decision, lent } = await this.#place(request, place, caller);
+    const { enforcement } = this.#options;
+    if (!enforcement.isReady) await enforcement.ready;
+    enforcement.refuseUnheld(place.workspace);
+    const { cwd, tmpdir, decision, lent, granted } = await this.#place(request, place, caller);
     this.#admitted.set(commandID, { approver: caller.approver ?? undefined, decision, lent });
     return {
       commandID,
@@ -70,7 +76,7 @@ export class Admission {
       timeoutMs,
       stdin,
       title: titleOf(request),
-      enforcement: ENFORCEMENT,
+      ...enforcement.hold(place.workspace, { lent: granted }),
       fingerprint: fingerprintOfRequest(request),
     };
   }
@@ -99,7 +105,8 @@ export class Admission {
     });
     const path = absolutePath(asked, { directory: workspace.directory, home: this.#options.host.home });
     // To stand somewhere is to read it. What a command writes is not the stub's to see (the gap `command-text`).
-    return { cwd: await this.#directory(path, asked, pass, `run ${titleOf(request)}`), decision: pass.decision };
+    const cwd = await this.#directory(path, asked, pass, `run ${titleOf(request)}`);
+    return { cwd, decision: pass.decision, granted: pass.grants };
   }
 
   async #directory(path: string, asked: string, pass: Pass, reason: string): Promise<string> {
@@ -140,6 +147,7 @@ interface Placed {
   tmpdir?: string;
   decision: string;
   lent?: Disposable;
+  granted?: Granted[];
 }
 
 function titleOf({ argv, command }: CommandRequest): string {

@@ -1,17 +1,27 @@
 // GET …/context: all that opening a workspace needs, in one answer.
 import { RemoteError } from "../protocol/errors.js";
 import type { Workspace, WorkspaceContext } from "../protocol/workspace.js";
+import type { EnforcementService } from "./confinement/enforcement.js";
 import { type FileContext, openToRead } from "./files/access.js";
-import { ENFORCEMENT, type HostFacts } from "./host.js";
+import type { HostFacts } from "./host.js";
 
 /** The first of them that is there. */
 const INSTRUCTIONS = ["AGENTS.md", "CLAUDE.md"];
 const INSTRUCTION_BYTES = 64 * 1024;
 
-export async function describe(workspace: Workspace, host: HostFacts, files: FileContext): Promise<WorkspaceContext> {
+export interface DescribeOptions {
+  host: HostFacts;
+  enforcement: EnforcementService;
+  files: FileContext;
+}
+
+export async function describe(workspace: Workspace, options: DescribeOptions): Promise<WorkspaceContext> {
+  const { host, files } = options;
   const { hostname, platform, arch, home, user, stub } = host;
+  await options.enforcement.ready;
+  const enforcement = options.enforcement.describe(workspace);
   const instructions = await readInstructions(workspace, files);
-  return { workspace, hostname, platform, arch, home, user, enforcement: ENFORCEMENT, stub, instructions };
+  return { workspace, hostname, platform, arch, home, user, enforcement, stub, instructions };
 }
 
 async function readInstructions(workspace: Workspace, files: FileContext): Promise<WorkspaceContext["instructions"]> {

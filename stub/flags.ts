@@ -1,7 +1,9 @@
 // The stub's command line: what may be given, and where everything lies below the install root.
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { Check } from "typebox/value";
 import { RemoteError } from "../protocol/errors.js";
+import { EnforcementLevel } from "../protocol/health.js";
 import { INSTALL } from "../protocol/install.js";
 
 export interface StubFlags {
@@ -21,6 +23,8 @@ export interface StubFlags {
   askTimeout: number | undefined;
   /** Where this instance runs and is not newer: it hands over to this stub and ends. */
   takeOver: string | undefined;
+  /** The only level that is used; undefined: the best that works here. */
+  level: EnforcementLevel | undefined;
   /** Bytes that the logs of one command may hold; undefined: the usual. */
   logCap: number | undefined;
 }
@@ -39,6 +43,7 @@ export const HELP = `opencode-remote-ssh-stub [FLAGS]
   --idle-exit SECONDS  end after so long without connections and commands
   --ask-timeout SECONDS  deny what is asked after so long without a client (600)
   --log-cap BYTES      of the output of one command that are kept (268435456)
+  --level LEVEL        only this one (mount+landlock, landlock, mount, guard, static, off); an error where it does not work
   --take-over INSTANCE from this instance, where it runs and is not newer
   --probe              try every part, print JSON, exit 0 if all work
   --version            print the version, exit
@@ -75,6 +80,7 @@ export function parseFlags(args: string[], defaults: FlagDefaults): StubFlags {
     runDirectory,
     idleExit: parseSeconds("idle-exit", values["idle-exit"]),
     takeOver: values["take-over"],
+    level: parseLevel(values.level),
     askTimeout: parseSeconds("ask-timeout", values["ask-timeout"]),
     logCap: parseBytes(values["log-cap"]),
   };
@@ -99,6 +105,7 @@ function parse(args: string[]) {
         "idle-exit": text,
         "ask-timeout": text,
         "log-cap": text,
+        level: text,
         "take-over": text,
         probe: flag,
         version: flag,
@@ -127,6 +134,11 @@ function parseListen(text: string): { host: string; port: number } {
     throw new RemoteError("usage", `--listen takes a loopback address and a port, not ${text}`);
   }
   return { host: match[1].replace(/[[\]]/g, ""), port };
+}
+
+function parseLevel(text: string | undefined): EnforcementLevel | undefined {
+  if (text === undefined || Check(EnforcementLevel, text)) return text;
+  throw new RemoteError("usage", `--level takes one of ${EnforcementLevel.enum.join(", ")}, not ${text}`);
 }
 
 function parseSeconds(name: string, text: string | undefined): number | undefined {

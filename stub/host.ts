@@ -1,6 +1,4 @@
 // What this stub is and where it runs: facts that many parts need, decided once by the entry.
-import type { Enforcement } from "../protocol/health.js";
-
 export interface HostFacts {
   hostname: string;
   platform: string;
@@ -20,6 +18,3 @@ export interface HostFacts {
     version: string;
   };
 }
-
-/** What is enforced so far: paths that the stub itself sees. What a command opens by itself is not. */
-export const ENFORCEMENT: Enforcement = { level: "static", ask: false, landlockAbi: 0, gaps: ["command-text"] };

@@ -12,6 +12,7 @@ import { announce, isHealthy, readAnnounced, withdraw } from "./announce.js";
 import { buildApp } from "./app.js";
 import { loadToken } from "./auth/token.js";
 import { HostCommandService } from "./commands/service.js";
+import { findLevels } from "./confinement/levels.js";
 import { HELP, parseFlags, type StubFlags } from "./flags.js";
 import type { HostFacts } from "./host.js";
 import { watchIdle } from "./idle-exit.js";
@@ -21,6 +22,7 @@ import { openLog } from "./log.js";
 import { probe } from "./probe.js";
 import { Problems } from "./problems.js";
 import { type ProcessName, processName } from "./process-name.js";
+import { loadPtyAddon } from "./pty/addon.js";
 import { createServices } from "./services.js";
 import { socketPath } from "./socket-path.js";
 import { type Succession, takeOver } from "./take-over.js";
@@ -86,6 +88,11 @@ async function run(
     stub: { pid: process.pid, startedAt: Date.now(), instanceID, version: PACKAGE_VERSION },
   };
   const problems = new Problems();
+  closeMemory(join(parts, "pty.node"), problems);
+  const helper = join(parts, "helper");
+  // Tried while everything else starts; a forced level that does not work here is the end of the start.
+  const levels = findLevels(helper, flags.level ?? "static");
+  levels.catch(() => undefined);
   const services = await createServices({
     host,
     token,
@@ -93,11 +100,13 @@ async function run(
     approversDirectory: flags.approvers,
     auditFile: flags.auditFile,
     tmpDirectory: join(host.installRoot, "tmp"),
+    helper,
+    levels,
     ripgrep: join(parts, "rg"),
     ptyAddon: join(parts, "pty.node"),
     commands: (events, askUser) =>
       new HostCommandService({
-        helper: join(parts, "helper"),
+        helper,
         directory: join(flags.stateDirectory, "commands"),
         login: { shell: env.SHELL || "/bin/sh", base: user },
         events,
@@ -132,6 +141,7 @@ async function run(
     return services.standStill();
   };
   const app = await buildApp({ services, logger: log, handover: { begin } });
+  if (flags.level !== undefined) await levels;
   const doors = await openDoors(app, flags.listen, await chooseSocket(flags, env));
   const me = processName(process.pid);
   const stub: StubJson = {
@@ -167,6 +177,15 @@ async function run(
   const busy = () =>
     services.presence.connections > 0 || services.commands.running() > 0 || services.terminals.running > 0;
   watchIdle({ seconds: flags.idleExit, busy, onIdle: () => ending.close() });
+}
+
+/** To other processes of the same user: what loads here does it (stub/native/pty/private_master.h). */
+function closeMemory(addon: string, problems: Problems): void {
+  try {
+    loadPtyAddon(addon);
+  } catch (error) {
+    problems.add({ code: "enforcement", message: `commands may read the stub's memory: ${String(error)}` });
+  }
 }
 
 /** 0700, also where they were there before, as long as they are below the install root. */

@@ -1,19 +1,26 @@
 // The parts of a running stub, put together once. They know nothing of HTTP; the routes know nothing of files and processes.
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { Check } from "typebox/value";
+import { WorkspaceID } from "../protocol/ids.js";
 import { Admission } from "./admission.js";
 import { Approvers } from "./auth/approvers.js";
 import { Bearer } from "./auth/token.js";
 import type { AskUser } from "./commands/held-asks.js";
 import type { CommandEvents, CommandService } from "./commands/types.js";
+import { EnforcementService } from "./confinement/enforcement.js";
+import type { Granted } from "./confinement/entries.js";
+import type { Levels } from "./confinement/levels.js";
+import { Policies } from "./confinement/policy.js";
+import { PrivateDirectories } from "./confinement/private-directories.js";
 import { EventBus } from "./events/bus.js";
 import { EventClients } from "./events/clients.js";
 import { Temporaries } from "./files/temporaries.js";
 import { Handover } from "./handover.js";
 import type { HostFacts } from "./host.js";
 import { ObservedCommands } from "./observed-commands.js";
-import { denyWhenAbsent } from "./permission/absence.js";
+import { ASK_TIMEOUT_MS, denyWhenAbsent } from "./permission/absence.js";
 import { Approvals, KeptApprovals } from "./permission/approvals.js";
 import { Asks } from "./permission/asks.js";
 import { KeptAsk } from "./permission/asks-on-disk.js";
@@ -44,6 +51,10 @@ export interface ServicesOptions {
   auditFile: string;
   /** Private temporary directories of commands; canonical, below the install root. */
   tmpDirectory: string;
+  /** Path of the helper binary. */
+  helper: string;
+  /** What this host can enforce; nothing is run before it is known. */
+  levels: Promise<Levels>;
   /** Path of the ripgrep that searches. */
   ripgrep: string;
   /** Path of node-pty's native part, `pty.node`. */
@@ -82,6 +93,7 @@ export interface Services extends AsyncDisposable {
   sessions: Sessions;
   commands: CommandService;
   admission: Admission;
+  enforcement: EnforcementService;
   shell: Shell;
   search: Search;
   temporaries: Temporaries;
@@ -113,16 +125,41 @@ export async function createServices(options: ServicesOptions): Promise<Services
   const audit = new AuditLog(options.auditFile);
   const bus = new EventBus();
   const presence: Presence = { connections: 0 };
-  const approvals = new Approvals(kept.approvals);
-  const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, log });
+  const keys = join(host.home, ".ssh");
+  const masked = [...new Set([host.installRoot, keys, await realpath(keys).catch(() => keys)])];
+  const own = (workspaceID: string) => join(options.tmpDirectory, workspaceID);
+  const approvals = new Approvals(kept.approvals, { masked, own });
+  const privateDirectories = new PrivateDirectories({ directory: options.tmpDirectory, helper: options.helper });
+  const policies = new Policies({ approvals, host, masked, privateDirectories, configHome: () => configHome });
+  const enforcement = new EnforcementService({
+    levels: options.levels,
+    policies,
+    host,
+    helper: options.helper,
+    askWaitMs: options.askTimeoutMs ?? ASK_TIMEOUT_MS,
+  });
+  options.levels.then(
+    ({ problem }) => problem !== undefined && problems.add({ code: "enforcement", message: problem }),
+    () => undefined, // told by the entry, which does not go on
+  );
+  const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, enforcement, log });
   const asks = new Asks({ bus, store: kept.asks, audit, workspace: (id) => workspaces.find(id), log });
   const gate = new Gate({ approvals, asks, audit, guarded: host });
+  let configHome: string | undefined;
   const askUser = liveAsks({ asks, approvals, guarded: host, workspace: (id) => workspaces.find(id) });
   const commands = new ObservedCommands(options.commands(eventsOf(bus), askUser), audit, log, options.inherited);
+  commands.loginEnvironment().then(
+    (login) => {
+      configHome = login.XDG_CONFIG_HOME;
+    },
+    (error: unknown) => log.warn({ err: error }, "where git keeps its settings is not known"),
+  );
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
     await asks.withdrawAll(({ ask }) => ask.workspaceID === id, "the workspace was deleted");
     await endCommands(commands, id, log);
+    policies.forget(id);
+    await privateDirectories.remove(id);
   });
   await dropOrphans(kept, log);
   void endOrphans(kept, commands).catch((error: unknown) =>
@@ -140,7 +177,10 @@ export async function createServices(options: ServicesOptions): Promise<Services
   // A directory may be on a file system that does not answer: the start does not wait for it.
   void temporaries.sweep().catch((error: unknown) => log.warn({ err: error }, "half-written files may be left"));
   await dropTemporary(options.tmpDirectory, commands);
-  const admission = new Admission({ sessions, approvals, gate, host, tmpDirectory: options.tmpDirectory });
+  void privateDirectories
+    .sweep((id) => workspaces.find(id) !== undefined || kept.workspaces.isNewer(id) || kept.workspaces.wasSetAside(id))
+    .catch((error: unknown) => log.warn({ err: error }, "private directories of no workspace may be left"));
+  const admission = new Admission({ sessions, approvals, gate, enforcement, host, tmpDirectory: options.tmpDirectory });
   commands.admittedBy(admission);
   const eventClients = new EventClients(bus, {
     instance: host.stub,
@@ -186,10 +226,17 @@ export async function createServices(options: ServicesOptions): Promise<Services
     sessions,
     commands,
     admission,
+    enforcement,
     shell: new Shell({ admission, commands, sessions, bus }),
-    search: new Search({ ripgrep: options.ripgrep }),
+    search: new Search({
+      ripgrep: options.ripgrep,
+      hold: (workspace, policy) => enforcement.holdProgram(workspace, policy),
+    }),
     terminals,
-    vcs: new Vcs({ loginEnvironment: (signal) => commands.loginEnvironment(signal) }),
+    vcs: new Vcs({
+      loginEnvironment: (signal) => commands.loginEnvironment(signal),
+      hold: (workspace, gitDirectories) => enforcement.holdProgram(workspace, undefined, gitDirectories.map(readable)),
+    }),
     temporaries,
     endWaiting,
     drain,
@@ -200,6 +247,10 @@ export async function createServices(options: ServicesOptions): Promise<Services
       audit.close();
     },
   };
+}
+
+function readable(path: string): Granted {
+  return { path, access: "read", kind: "directory" };
 }
 
 function eventsOf(bus: EventBus): CommandEvents {
@@ -254,6 +305,7 @@ async function endOrphans({ workspaces }: KeptState, commands: CommandService): 
 async function dropTemporary(directory: string, commands: CommandService): Promise<void> {
   for (const name of await readdir(directory)) {
     const command = commands.get(name);
+    if (Check(WorkspaceID, name)) continue; // of a workspace: PrivateDirectories
     const path = join(directory, name);
     const isGone = command === undefined && Date.now() - (await stat(path)).mtimeMs > YOUNG_MS;
     if (isGone || command?.isSettled) await rm(path, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { RemoteError } from "../protocol/errors.js";
 import { newID } from "../protocol/ids.js";
 import { Workspace, type WorkspaceCreate } from "../protocol/workspace.js";
+import type { EnforcementService } from "./confinement/enforcement.js";
 import type { EventBus } from "./events/bus.js";
 import { absolutePath, refuseProc } from "./files/locate.js";
 import { fileError, pin } from "./files/pin.js";
@@ -26,6 +27,7 @@ export interface WorkspacesOptions {
   audit: AuditLog;
   bus: EventBus;
   host: HostFacts;
+  enforcement: Pick<EnforcementService, "ready" | "hasView">;
   log: StoreLog;
 }
 
@@ -91,6 +93,9 @@ export class Workspaces {
   async create(request: WorkspaceCreate, approver: string | null): Promise<Workspace> {
     const named = request.directory !== undefined || (request.readRoots ?? []).length > 0;
     if (named && approver === null) throw new RemoteError("approver_required", "naming a directory approves it");
+    if (request.enforcement === "off" && approver === null) {
+      throw new RemoteError("approver_required", "to turn enforcement off is its user's to say");
+    }
     const id = request.id ?? newID("wrk");
     const { store, approvals, audit } = this.#options;
     if (store.get(id) !== undefined || store.isNewer(id) || this.#creating.has(id)) {
@@ -166,7 +171,7 @@ export class Workspaces {
 
   /** The canonical real path of a directory that may be approved. */
   async #root(text: string): Promise<string> {
-    const { host } = this.#options;
+    const { host, enforcement } = this.#options;
     if (!text.startsWith("/") && !text.startsWith("~/") && text !== "~") {
       throw new RemoteError("root_refused", `not an absolute path: ${text}`, { hint: "give an absolute path, or ~/…" });
     }
@@ -174,7 +179,8 @@ export class Workspaces {
     refuseProc(path, text);
     const real = await realDirectory(path, text);
     refuseProc(real, text);
-    refuseRoot(real, host);
+    await enforcement.ready;
+    refuseRoot(real, host, enforcement.hasView);
     return real;
   }
 

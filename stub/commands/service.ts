@@ -216,7 +216,7 @@ export class HostCommandService implements CommandService, CommandOwner {
   }
 
   #submit(command: RunningCommand, spec: CommandSpec, meta: RunMeta, host: HostEnvironment): void {
-    const request = requestOf(spec, host, {
+    const request = requestOf(spec, host.within(spec.surroundings), {
       base: this.#archive.base(spec.commandID),
       meta: JSON.stringify(meta),
       graceMs: this.#options.graceMs ?? GRACE_MS,

@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { CommandRecord, StdinAnswer } from "../../protocol/command.js";
 import type { Enforcement } from "../../protocol/health.js";
+import type { Surroundings } from "./host-environment.js";
 import type { ListQuery } from "./listing.js";
 import type { LogReader } from "./log-reader.js";
 import type { Confinement } from "./request.js";
@@ -29,6 +30,8 @@ export interface CommandSpec {
   enforcement: Enforcement;
   /** What makes that true; undefined: nothing does. */
   confinement?: Confinement | undefined;
+  /** What its environment has over the login's, for that; `env` goes over both. */
+  surroundings?: Surroundings | undefined;
   /** What makes a repeated request the same one; default: `fingerprintOf` all of the above that the client chose. */
   fingerprint?: string | undefined;
 }

@@ -5,7 +5,9 @@ import { dirname } from "node:path";
 import { type Static, Type } from "typebox";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID, PermissionID } from "../../protocol/ids.js";
+import { isWithin } from "../../protocol/paths.js";
 import { type Access, Approval } from "../../protocol/workspace.js";
+import type { Granted } from "../confinement/entries.js";
 import type { JsonStore } from "../state/store.js";
 import { covers } from "./evaluate.js";
 
@@ -29,24 +31,47 @@ export interface Grant {
   source: Approval["source"];
 }
 
+export interface ApprovalsOptions {
+  /** What an approval of a directory around it does not give: our own files, and the keys that lead to other hosts. Canonical. */
+  masked?: string[];
+  /** The private directory of a workspace, always its own. */
+  own?: (workspaceID: string) => string;
+}
+
 export class Approvals {
   readonly #store: JsonStore<typeof KeptApprovals>;
+  readonly #options: ApprovalsOptions;
   /** Approved for as long as one command lives, never saved: private temporary directories. */
   readonly #passing = new Map<string, Set<string>>();
 
-  constructor(store: JsonStore<typeof KeptApprovals>) {
+  constructor(store: JsonStore<typeof KeptApprovals>, options: ApprovalsOptions = {}) {
     this.#store = store;
+    this.#options = options;
   }
 
   /** `path` is a canonical real path. */
   allows(workspaceID: string, path: string, access: Access): boolean {
+    const { masked = [], own } = this.#options;
+    const mask = masked.find((each) => isWithin(path, each));
     for (const kept of this.#store.get(workspaceID) ?? []) {
+      if (mask !== undefined && !isWithin(kept.path, mask)) continue;
       if (covers(kept, path, access) && isStillThere(kept)) return true;
     }
+    if (own !== undefined && isWithin(path, own(workspaceID))) return true;
     for (const directory of this.#passing.get(workspaceID) ?? []) {
       if (covers({ path: directory, access: "write", kind: "directory" }, path, access)) return true;
     }
     return false;
+  }
+
+  /** What holds now, each with the identity that was compared. */
+  *standing(workspaceID: string): Iterable<Granted> {
+    for (const kept of this.#store.get(workspaceID) ?? []) {
+      if (!isStillThere(kept)) continue;
+      const { path, access, kind, anchor, dev, ino } = kept;
+      yield { path, access, kind, identity: kind === "directory" && anchor === path ? `${dev}:${ino}` : undefined };
+    }
+    for (const path of this.#passing.get(workspaceID) ?? []) yield { path, access: "write", kind: "directory" };
   }
 
   list(workspaceID: string): Approval[] {

@@ -19,8 +19,10 @@ export function whyRefused(path: string, { installRoot, home }: Protected): stri
   return undefined;
 }
 
-export function refuseRoot(path: string, guarded: Protected): void {
-  const why = whyRefused(path, guarded);
+/** `isMasked`: commands get a view in which the stub's files and the user's keys are not, so that a root may hold them. */
+export function refuseRoot(path: string, guarded: Protected, isMasked: boolean): void {
+  const mayHold = isMasked && !isWithin(path, "/proc") && !isWithin(path, guarded.installRoot);
+  const why = mayHold ? undefined : whyRefused(path, guarded);
   if (why === undefined) return;
   throw new RemoteError("root_refused", `${path} cannot be approved: ${why}`, { details: { path } });
 }

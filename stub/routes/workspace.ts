@@ -12,7 +12,7 @@ const Params = Type.Object({ id: WorkspaceID });
 const BASE = "/experimental/workspace";
 
 export function workspaceRoutes(app: TypedApp, services: Services): void {
-  const { workspaces, approvals, commands, host, audit } = services;
+  const { workspaces, approvals, commands, host, enforcement, audit } = services;
 
   app.get(BASE, { schema: { response: { 200: Type.Array(Workspace) } } }, async ({ approver }) =>
     workspaces.list(approver),
@@ -37,7 +37,8 @@ export function workspaceRoutes(app: TypedApp, services: Services): void {
     { schema: { params: Params, response: { 200: WorkspaceContext } } },
     async (request) => {
       const workspace = workspaces.get(request.params.id, request.approver);
-      return describe(workspace, host, fileContext(services, workspace, { onAsk: "fail" }, request));
+      const files = fileContext(services, workspace, { onAsk: "fail" }, request);
+      return describe(workspace, { host, enforcement, files });
     },
   );
 

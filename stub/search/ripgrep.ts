@@ -1,7 +1,6 @@
 // Running ripgrep: in a pinned directory, on its own, bounded, and ended when nobody wants the answer any more.
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
 import { RemoteError } from "../../protocol/errors.js";
+import { checkStarted, type HeldProgram, startProgram } from "../confinement/program.js";
 
 const ERROR_BYTES = 8 * 1024;
 const RECORD_BYTES = 4 * 1024 * 1024;
@@ -10,8 +9,10 @@ export interface RipgrepRun {
   /** Path of the binary. */
   binary: string;
   args: string[];
-  /** The pinned directory to search in, as /proc/self/fd/N: the child goes there through its copy of the descriptor. */
-  directory: string;
+  /** The pinned directory to search in: the child goes there through its copy of the descriptor. */
+  directory: { path: string; real: string };
+  /** Undefined: the kernel here holds no program. */
+  held?: HeldProgram | undefined;
   /** Splits the output. */
   separator: "\n" | "\0";
   signal: AbortSignal;
@@ -36,15 +37,12 @@ export interface RipgrepEnd {
 /** Throws `aborted`, `spawn_failed`. Its configuration file and the stub's own environment are nothing to it. */
 export async function ripgrep(run: RipgrepRun): Promise<RipgrepEnd> {
   if (run.signal.aborted) throw new RemoteError("aborted", "the request has ended");
-  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
-    run.binary,
-    ["--no-config", "--color=never", ...run.args],
-    {
-      cwd: run.directory,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" },
-    },
-  );
+  const child = startProgram(run.held, {
+    file: run.binary,
+    args: ["--no-config", "--color=never", ...run.args],
+    directory: run.directory,
+    env: { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" },
+  });
   const end = () => void child.kill("SIGKILL");
   run.signal.addEventListener("abort", end, { once: true });
   let stopped = false;
@@ -73,6 +71,7 @@ export async function ripgrep(run: RipgrepRun): Promise<RipgrepEnd> {
     run.signal.removeEventListener("abort", end);
   });
   if (run.signal.aborted) throw new RemoteError("aborted", "the request has ended");
+  checkStarted(run.held, code, errors);
   if (!timedOut) split.flush(); // else the last record may be half of one
   return { stopped, timedOut, dropped: split.dropped(), code, errors: errors.trim() };
 }

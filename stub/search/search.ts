@@ -3,11 +3,14 @@
 import { basename, dirname, join } from "node:path";
 import { RemoteError } from "../../protocol/errors.js";
 import type { FindAnswer, GlobAnswer, GlobRequest, Match, TextMatch } from "../../protocol/search.js";
+import type { Workspace } from "../../protocol/workspace.js";
+import type { HeldProgram } from "../confinement/program.js";
 import { type FileContext, pinToRead } from "../files/access.js";
-import { type Pin, pin } from "../files/pin.js";
+import { pin } from "../files/pin.js";
 import { confirmLines, confirmNames, type Searched } from "./confirm.js";
 import { type FoundLine, parseMatch } from "./match.js";
 import { rankNames } from "./rank.js";
+import { searchPolicy } from "./reach.js";
 import { type RipgrepEnd, type RipgrepRun, ripgrep } from "./ripgrep.js";
 import { Turns } from "./turns.js";
 
@@ -25,6 +28,8 @@ export interface SearchOptions {
   /** Path of the ripgrep binary. */
   ripgrep: string;
   timeLimitMs?: number;
+  /** How the kernel holds a program that reads no more than this policy says; undefined where it cannot. */
+  hold?: ((workspace: Workspace, policy: () => Buffer) => HeldProgram | undefined) | undefined;
 }
 
 interface Pattern {
@@ -40,6 +45,10 @@ interface Found {
   directory: string;
   truncated: boolean;
   partial: boolean;
+}
+
+interface Run extends Omit<RipgrepRun, "binary" | "signal" | "limitMs" | "directory" | "held"> {
+  place: Place;
 }
 
 interface Place extends Searched, AsyncDisposable {
@@ -80,7 +89,7 @@ export class Search {
     await using place = await placeOf(context, request.path, `look for ${request.pattern}`);
     if (place.target !== ".") throw new RemoteError("ENOTDIR", `not a directory: ${request.path}`);
     const limit = request.limit ?? LIMIT;
-    const { names, end } = await this.#names(context, place.directory, [`--glob=${request.pattern}`], limit + 1);
+    const { names, end } = await this.#names(context, place, [`--glob=${request.pattern}`], limit + 1);
     checkPattern(end, request.pattern);
     const confirmed = await confirmNames(place, names.slice(0, limit));
     const files = confirmed.map((name) => ({ path: join(place.directory.real, name) }));
@@ -93,7 +102,7 @@ export class Search {
     request: { query: string; type?: "file" | "directory" | undefined; limit?: number | undefined },
   ): Promise<string[]> {
     await using place = await placeOf(context, undefined, "look for files");
-    const { names } = await this.#names(context, place.directory, ["--hidden"], NAMES);
+    const { names } = await this.#names(context, place, ["--hidden"], NAMES);
     return confirmNames(place, rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type));
   }
 
@@ -105,7 +114,7 @@ export class Search {
     const globs = include ? [`--glob=${include}`] : [];
     const end = await this.#run(context, {
       args: ["--json", "--hidden", "--no-messages", ...globs, NOT_GIT, "--", pattern, place.target],
-      directory: place.directory.path,
+      place,
       separator: "\n",
       onRecord: (record) => {
         const line = parseMatch(record);
@@ -126,14 +135,14 @@ export class Search {
 
   async #names(
     context: FileContext,
-    directory: Pin,
+    place: Place,
     flags: string[],
     most: number,
   ): Promise<{ names: string[]; end: RipgrepEnd }> {
     const names: string[] = [];
     const end = await this.#run(context, {
       args: ["--files", "--null", "--no-messages", ...flags, NOT_GIT, "."],
-      directory: directory.path,
+      place,
       separator: "\0",
       onRecord: (record) => {
         names.push(record.toString("utf8").replace(/^(?:\.\/)+/, ""));
@@ -143,10 +152,17 @@ export class Search {
     return { names, end };
   }
 
-  #run(context: FileContext, run: Omit<RipgrepRun, "binary" | "signal" | "limitMs">): Promise<RipgrepEnd> {
-    const { signal } = context.pass.asker;
-    const { ripgrep: binary, timeLimitMs: limitMs = TIME_LIMIT_MS } = this.#options;
-    return this.#turns.run(signal, () => ripgrep({ ...run, binary, limitMs, signal }));
+  async #run(context: FileContext, { place, ...run }: Run): Promise<RipgrepEnd> {
+    const { signal, workspace } = context.pass.asker;
+    const { ripgrep: binary, timeLimitMs: limitMs = TIME_LIMIT_MS, hold } = this.#options;
+    const { directory, approved, target } = place;
+    const { dev, ino } = await directory.handle.stat({ bigint: true });
+    const kind = target === "." ? "directory" : "file";
+    const policy = () => searchPolicy({ ripgrep: binary, approved, kind, identity: `${dev}:${ino}` });
+    return this.#turns.run(signal, () => {
+      const held = hold?.(workspace, policy);
+      return ripgrep({ ...run, directory, held, binary, limitMs, signal });
+    });
   }
 }
 

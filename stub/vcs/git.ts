@@ -1,8 +1,7 @@
 // Running git of the host on a repository that nobody vouches for: its configuration must execute nothing, its answers are
 // bounded in size and time, and it changes nothing (no locks, no refreshed index).
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
+import { checkStarted, type HeldProgram, startProgram } from "../confinement/program.js";
 
 /** Bytes of one answer, unless it says otherwise. */
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
@@ -48,8 +47,10 @@ const VARIABLES = {
 const KEPT = ["PATH", "HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME"];
 
 export interface GitPlace {
-  /** A pinned directory, as /proc/self/fd/N. */
-  directory: string;
+  /** A pinned directory, as /proc/self/fd/N, and its real path. */
+  directory: { path: string; real: string };
+  /** Undefined: the kernel here holds no program, or it is not known yet what it may read. */
+  held?: HeldProgram | undefined;
   login: Record<string, string>;
   signal: AbortSignal;
   /** Settings that this repository needs beside the common ones (repository.ts). */
@@ -71,11 +72,14 @@ export async function git(place: GitPlace, args: string[], limit = OUTPUT_LIMIT)
   const settings = [...SETTINGS, ...place.settings].flatMap((setting) => ["-c", setting]);
   const env: Record<string, string> = { ...VARIABLES };
   for (const name of KEPT) if (place.login[name] !== undefined) env[name] = place.login[name];
-  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
-    "git",
-    ["--no-pager", "--no-optional-locks", ...settings, ...args],
-    { cwd: place.directory, env, stdio: ["ignore", "pipe", "pipe"], detached: true },
-  );
+  if (place.held?.level === "mount") env.GIT_DISCOVERY_ACROSS_FILESYSTEM = "1";
+  const child = startProgram(place.held, {
+    file: "git",
+    args: ["--no-pager", "--no-optional-locks", ...settings, ...args],
+    directory: place.directory,
+    env,
+    detached: true,
+  });
   let why: RemoteError | undefined;
   const stop = (error?: RemoteError) => {
     why ??= error;
@@ -104,6 +108,7 @@ export async function git(place: GitPlace, args: string[], limit = OUTPUT_LIMIT)
       child.once("close", resolve);
     });
     if (why !== undefined) throw why;
+    checkStarted(place.held, code, stderr);
     return { code: code ?? 128, stdout: Buffer.concat(output), stderr: stderr.trim(), truncated };
   } finally {
     clearTimeout(timer);

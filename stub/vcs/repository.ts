@@ -3,6 +3,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { RemoteError } from "../../protocol/errors.js";
 import { isWithin } from "../../protocol/paths.js";
+import type { HeldProgram } from "../confinement/program.js";
 import { type FileContext, pinToRead } from "../files/access.js";
 import { type GitPlace, git, gitRecords } from "./git.js";
 
@@ -14,6 +15,9 @@ export interface Repository extends AsyncDisposable {
   directory: string;
 }
 
+/** How the kernel holds a git that reads these beside what the workspace may. */
+export type HoldGit = (gitDirectories: string[]) => HeldProgram | undefined;
+
 /** Filters run at a plain `git status`; those of the user's own configuration are the user's. */
 const FILTERS = "^filter\\..*\\.(clean|smudge|process)$";
 
@@ -24,13 +28,15 @@ const FILTERS = "^filter\\..*\\.(clean|smudge|process)$";
 export async function openRepository(
   context: FileContext,
   login: Record<string, string>,
+  hold?: HoldGit,
 ): Promise<Repository | undefined> {
   const { directory } = context.base;
   if (directory === null) return undefined;
   const pinned = await pinToRead(context, directory, "version control");
   const close = () => pinned[Symbol.asyncDispose]();
   try {
-    const place: GitPlace = { directory: pinned.path, login, signal: context.pass.asker.signal, settings: [] };
+    const { signal } = context.pass.asker;
+    const place: GitPlace = { directory: pinned, login, signal, settings: [] };
     const found = await locate(place);
     const inside = found !== undefined && isWithin(pinned.real, found.top);
     if (!inside) {
@@ -38,6 +44,8 @@ export async function openRepository(
       return undefined;
     }
     await admit(context, pinned.real, found);
+    // From here on git executes and reads what the repository says.
+    place.held = hold?.(found.gitDirectories);
     place.settings = await withoutFilters(place);
     return { place, top: found.top, directory: pinned.real, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -62,7 +70,7 @@ async function locate(place: GitPlace): Promise<Found | undefined> {
   // A name with a newline would be more lines than three: such a repository is none to us.
   const [top, own, common, ...more] = stdout.toString("utf8").replace(/\n$/, "").split("\n");
   if (top === undefined || own === undefined || common === undefined || more.length > 0) return undefined;
-  const shared = common.startsWith("/") ? common : `${place.directory}/${common}`;
+  const shared = common.startsWith("/") ? common : `${place.directory.path}/${common}`;
   return { top: await realpath(top), gitDirectories: [await realpath(own), await realpath(shared)] };
 }
 

@@ -1,5 +1,7 @@
 // Version control of a workspace: what OpenCode asks its own git for, asked on the host.
 import type { FileStatus, VcsFileDiff, VcsFileStatus, VcsInfo, VcsMode } from "../../protocol/vcs.js";
+import type { Workspace } from "../../protocol/workspace.js";
+import type { HeldProgram } from "../confinement/program.js";
 import type { FileContext } from "../files/access.js";
 import { branchesOf, currentBranch, defaultBranch, mergeBase } from "./branches.js";
 import { diffOf, hasHead, rawDiff, statusOf } from "./changes.js";
@@ -10,6 +12,8 @@ const WHOLE = 2_147_483_647;
 
 export interface VcsOptions {
   loginEnvironment(signal?: AbortSignal): Promise<Record<string, string>>;
+  /** How the kernel holds git in this workspace, with these directories beside what is approved; undefined where it cannot. */
+  hold?: ((workspace: Workspace, gitDirectories: string[]) => HeldProgram | undefined) | undefined;
 }
 
 /** All of it answers with nothing where there is no repository. Throws `git_missing`, `git_refused`, `timeout`, what asking throws. */
@@ -55,7 +59,9 @@ export class Vcs {
 
   async #within<T>(context: FileContext, nothing: T, work: (repository: Repository) => Promise<T>): Promise<T> {
     const login = await this.#options.loginEnvironment(context.pass.asker.signal);
-    await using repository = await openRepository(context, login);
+    const { workspace } = context.pass.asker;
+    const { hold } = this.#options;
+    await using repository = await openRepository(context, login, (directories) => hold?.(workspace, directories));
     return repository === undefined ? nothing : await work(repository);
   }
 }

@@ -783,7 +783,7 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
         const facts = await session.describe();
         expect(facts).toMatchObject({ platform: process.platform, directory: project });
         expect(facts.instructions).toEqual([{ path: join(project, "AGENTS.md"), text: "be kind\n" }]);
-        expect(facts.enforcement.level).toBe("static");
+        expect(facts.enforcement.level).toBeTypeOf("string");
         expect(facts.home).toMatch(/^\//);
       });
 
