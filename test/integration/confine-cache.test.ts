@@ -11,7 +11,7 @@ import { eventually } from "../fixtures/processes.js";
 import { outputOf, type RawSpawner, rawSpawner } from "../fixtures/raw-spawner.js";
 
 const compiler = await cCompiler();
-const levels: Level[] = ["landlock"];
+const levels: Level[] = ["landlock", "mount", "mount+landlock"];
 
 describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C compiler)", (level) => {
   let folder: string;

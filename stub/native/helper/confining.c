@@ -34,13 +34,12 @@ static void build(const struct start_request *request, int socket) {
   built_send(socket, outcome.error == 0 ? built_of(&made, &built) : NULL, &outcome, sizeof outcome, path, length);
 }
 
-// 0 when something can be read; else why not.
-static int wait_for(int socket, int signals, uint64_t until) {
+int confining_wait(int fd, int signals, uint64_t until) {
   for (;;) {
     uint64_t now = now_ms();
     if (until != 0 && now >= until) return ETIMEDOUT;
     uint64_t left = until == 0 ? 3600000 : until - now;
-    struct pollfd fds[2] = { { socket, POLLIN, 0 }, { signals, POLLIN, 0 } };
+    struct pollfd fds[2] = { { fd, POLLIN, 0 }, { signals, POLLIN, 0 } };
     if (poll(fds, 2, left > 3600000 ? 3600000 : (int)left) < 0) continue;
     if (fds[0].revents != 0) return 0;
     struct signalfd_siginfo info;
@@ -65,7 +64,7 @@ static bool build_apart(const struct start_request *request, int signals, struct
   }
   if (pid < 0) failure->error = errno;
   close(pair[1]);
-  if (pid > 0) failure->error = wait_for(pair[0], signals, until);
+  if (pid > 0) failure->error = confining_wait(pair[0], signals, until);
   if (failure->error == 0) {
     size_t length;
     if (built_receive(pair[0], out, &outcome, sizeof outcome, path, sizeof path - 1, &length, 0)) {

@@ -10,6 +10,9 @@ struct confining_failure {
   const char *part, *path;                // for people; NULL: none
 };
 
+// Waits until `fd` can be read: 0; or one of these errors (`until` as `now_ms` has it; 0: for ever).
+int confining_wait(int fd, int signals, uint64_t until);
+
 // `kept`: what the spawner handed over (taken; its descriptors may all be -1). Building may wait for a file system; `signals` is
 // listened to meanwhile. What was built is given to the spawner. False with `*failure`: nothing may run.
 bool confining_prepare(const struct start_request *request, struct built *kept, int signals, struct confinement *out,

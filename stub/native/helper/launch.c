@@ -25,8 +25,8 @@
 #endif
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
-static struct launch_failure borrowed;    // the child writes here while it borrows this memory
-static volatile struct launch_failure *failed = &borrowed;
+static struct start_failure borrowed;    // the child writes here while it borrows this memory
+static volatile struct start_failure *failed = &borrowed;
 
 static const char *path_of(char **envp) {
   for (char **e = envp; *e; e++)
@@ -122,7 +122,7 @@ static void become(const struct program *p) {
 // it is traced, and says what fails in memory that both see.
 static pid_t launch_traced(const struct program *p) {
   int gate[2];
-  struct launch_failure *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct start_failure *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return -1;
   if (pipe2(gate, O_CLOEXEC) != 0) return -1;
   *shared = borrowed;
@@ -156,8 +156,8 @@ static pid_t launch_lent(const struct program *p) {
   return pid;
 }
 
-pid_t launch(const struct program *p, struct launch_failure *failure) {
-  borrowed = (struct launch_failure){ "fork", NULL, 0 };
+pid_t launch(const struct program *p, struct start_failure *failure) {
+  borrowed = (struct start_failure){ "fork", NULL, 0 };
   pid_t pid = p->confinement->level & LEVEL_GUARD ? launch_traced(p) : launch_lent(p);
   *failure = *failed;
   if (pid < 0) failure->error = errno;

@@ -1,7 +1,7 @@
 // Starts the shell (or program) of one command.
 #ifndef LAUNCH_H
 #define LAUNCH_H
-#include "../confine/confine.h"
+#include "../confine/first.h"
 #include "wire.h"
 #include <sys/types.h>
 
@@ -13,14 +13,8 @@ struct program {
   int listener;                           // LEVEL_ASK: the socket that the notification descriptor is sent to (notify.h)
 };
 
-struct launch_failure {
-  const char *stage;                      // "exec", "cwd", "fork", "pipe" or "confine"
-  const char *part;                       // of "confine": what failed
-  int error;
-};
-
 // In a process group of its own; nothing but its three descriptors is open in it; held to the confinement (but for namespaces: those
 // are this process's own); at level `guard` a tracee of this process (guard_begin). Returns the pid, or -1 with `*failure`.
-pid_t launch(const struct program *program, struct launch_failure *failure);
+pid_t launch(const struct program *program, struct start_failure *failure);
 
 #endif

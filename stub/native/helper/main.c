@@ -16,7 +16,7 @@ int main(int argc, char **argv, char **envp) {
     printf("opencode-remote-ssh helper " HELPER_VERSION "\n");
     return 0;
   }
-  if (argc == 2 && strcmp(argv[1], "--spawner") == 0) return spawner_run();
+  if (argc == 2 && strcmp(argv[1], "--spawner") == 0) return spawner_run(argv);
   if (argc == 3 && strcmp(argv[1], "--remove") == 0) {
     place_remove(argv[2]);
     return access(argv[2], F_OK) == 0;

@@ -188,7 +188,7 @@ static bool wait_for_request(void) {
   }
 }
 
-int spawner_run(void) {
+int spawner_run(char **argv) {
   size_t room = 1 << 16, have = 0;
   char *bytes = malloc(room);
   int size = 1 << 18;
@@ -203,6 +203,7 @@ int spawner_run(void) {
   signals = own_signals();
   if (signals < 0) return 1;
   cache_open();
+  helper_arguments(argv);
   pool_fill(signals);
 
   for (;;) {
