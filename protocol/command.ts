@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { Enforcement } from "./health.js";
 import { CommandID, PermissionID, SessionID, WorkspaceID } from "./ids.js";
+import { AskedPath } from "./permission.js";
 import { Access } from "./workspace.js";
 
 export const OnAsk = Type.Union([Type.Literal("wait"), Type.Literal("fail")]);
@@ -22,6 +23,8 @@ export const CommandRequest = Type.Object(
     /** `pipe`: written to by `POST /command/:id/stdin`. Without it stdin is empty. */
     stdin: Type.Optional(Type.Literal("pipe")),
     onAsk: Type.Optional(OnAsk),
+    /** Nothing is to hold it to what was approved, for this one run: its user is asked, each time (`permission: "unconfined"`). */
+    unconfined: Type.Optional(Type.Boolean()),
     /** The answered ask whose `once` this request uses. */
     permissionID: Type.Optional(PermissionID),
   },
@@ -96,8 +99,23 @@ export const CommandRecord = Type.Object({
   blocked: Type.Optional(Type.Array(Blocked)),
   /** How many more there were. */
   blockedMore: Type.Optional(Type.Integer()),
+  /** It failed, and these paths are named in it and there on the host, but not in the view that it has of it. */
+  hidden: Type.Optional(Type.Array(Type.String())),
+  /** It failed, and these programs in it gain rights by being setuid, which nothing gets that is confined. */
+  setuid: Type.Optional(Type.Array(Type.String())),
 });
 export type CommandRecord = Static<typeof CommandRecord>;
+
+/** POST /command/:id/blocked, of a command that has ended: asks for what it was refused, so that it can be run again. */
+export const BlockedRequest = Type.Object(
+  { onAsk: Type.Optional(OnAsk), permissionID: Type.Optional(PermissionID) },
+  { additionalProperties: false },
+);
+export type BlockedRequest = Static<typeof BlockedRequest>;
+
+/** What the same command reaches when it is run again in its session; empty: there was nothing to ask for. */
+export const BlockedAnswer = Type.Object({ paths: Type.Array(AskedPath) });
+export type BlockedAnswer = Static<typeof BlockedAnswer>;
 
 /** GET /command: newest first; the next page is `before` the last one of this. */
 export const CommandListQuery = Type.Object({

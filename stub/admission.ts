@@ -7,13 +7,14 @@ import { isWithin } from "../protocol/paths.js";
 import type { Workspace } from "../protocol/workspace.js";
 import { fingerprintOfRequest } from "./commands/fingerprint.js";
 import type { CommandSpec } from "./commands/types.js";
-import type { EnforcementService } from "./confinement/enforcement.js";
-import type { Granted } from "./confinement/entries.js";
+import type { EnforcementService, Held } from "./confinement/enforcement.js";
 import { absolutePath, locate, refuseProc } from "./files/locate.js";
 import { fileError } from "./files/pin.js";
 import type { HostFacts } from "./host.js";
 import type { Approvals } from "./permission/approvals.js";
+import { type BeforeRun, type Foreseen, wholeOf } from "./permission/before-run.js";
 import type { Gate, Pass } from "./permission/gate.js";
+import type { Reruns } from "./permission/reruns.js";
 import type { SessionPlace, Sessions } from "./sessions.js";
 
 export interface AdmissionOptions {
@@ -21,6 +22,8 @@ export interface AdmissionOptions {
   approvals: Approvals;
   gate: Gate;
   enforcement: EnforcementService;
+  beforeRun: BeforeRun;
+  reruns: Reruns;
   host: HostFacts;
   /** Below the install root: holds the private temporary directories. */
   tmpDirectory: string;
@@ -36,7 +39,7 @@ export interface Caller {
 /** How a command was admitted: for the audit, and for what it was lent. */
 export interface Admitted {
   approver: string | undefined;
-  /** `approved`, `once`, or `private` for a private temporary directory. */
+  /** `approved`, `once`, `private` for a private temporary directory, or `unconfined`. */
   decision: string;
   /** To be disposed of when the command has settled. */
   lent: Disposable | undefined;
@@ -62,9 +65,11 @@ export class Admission {
     const place = await this.#options.sessions.ensure(request.sessionID, request.workspaceID, caller.approver);
     const { enforcement } = this.#options;
     if (!enforcement.isReady) await enforcement.ready;
-    enforcement.refuseUnheld(place.workspace);
-    const { cwd, tmpdir, decision, lent, granted } = await this.#place(request, place, caller);
+    if (request.unconfined !== true) enforcement.refuseUnheld(place.workspace);
+    const { cwd, tmpdir, decision, lent, held, foreseen } = await this.#place(request, place, caller);
     this.#admitted.set(commandID, { approver: caller.approver ?? undefined, decision, lent });
+    const fingerprint = fingerprintOfRequest(request);
+    this.#options.reruns.use(fingerprint);
     return {
       commandID,
       sessionID: place.session.id,
@@ -76,8 +81,9 @@ export class Admission {
       timeoutMs,
       stdin,
       title: titleOf(request),
-      ...enforcement.hold(place.workspace, { lent: granted }),
-      fingerprint: fingerprintOfRequest(request),
+      ...held,
+      ...foreseen,
+      fingerprint,
     };
   }
 
@@ -89,8 +95,6 @@ export class Admission {
   }
 
   async #place(request: CommandRequest, { session, workspace }: SessionPlace, caller: Caller): Promise<Placed> {
-    const asked = request.cwd ?? workspace.directory;
-    if (asked === null) return this.#privateDirectory(request.commandID, workspace);
     const pass = this.#options.gate.open({
       workspace,
       sessionID: session.id,
@@ -103,19 +107,35 @@ export class Admission {
       // The command may still be wanted: its client comes again with the same commandID.
       held: true,
     });
-    const path = absolutePath(asked, { directory: workspace.directory, home: this.#options.host.home });
-    // To stand somewhere is to read it. What a command writes is not the stub's to see (the gap `command-text`).
-    const cwd = await this.#directory(path, asked, pass, `run ${titleOf(request)}`);
-    return { cwd, decision: pass.decision, granted: pass.grants };
+    const { reruns } = this.#options;
+    if (!reruns.isEmpty) pass.lend(reruns.find(fingerprintOfRequest(request)));
+    const reason = `run ${titleOf(request)}`;
+    const asked = request.cwd ?? workspace.directory;
+    const isPrivate = asked === null;
+    const cwd = isPrivate
+      ? join(this.#options.tmpDirectory, request.commandID)
+      : await this.#directory(asked, workspace, pass, reason);
+    const { enforcement, beforeRun } = this.#options;
+    const { level } = enforcement.describe(workspace);
+    if (request.unconfined === true && level !== "off") {
+      await pass.requireUnconfined(wholeOf(request), cwd, reason);
+      const lent = isPrivate ? this.#privateDirectory(cwd, workspace) : {};
+      return { cwd, ...lent, decision: "unconfined", held: enforcement.unconfined(workspace) };
+    }
+    const foreseen = await beforeRun.require({ request, cwd, isPrivate, level, pass, reason });
+    const lent = isPrivate ? this.#privateDirectory(cwd, workspace) : {};
+    const decision = isPrivate && pass.decision === "approved" ? "private" : pass.decision;
+    return { cwd, ...lent, decision, held: enforcement.hold(workspace, { lent: pass.grants }), foreseen };
   }
 
-  async #directory(path: string, asked: string, pass: Pass, reason: string): Promise<string> {
+  /** Where the command is to stand; nobody is asked yet, unless there is no such directory. */
+  async #directory(asked: string, workspace: Workspace, pass: Pass, reason: string): Promise<string> {
+    const path = absolutePath(asked, { directory: workspace.directory, home: this.#options.host.home });
     const real = realDirectorySync(path) ?? (await this.#missing(path, asked, pass, reason));
     refuseProc(real, asked);
     if (isWithin(real, this.#options.host.installRoot) && !pass.allows(real, "read")) {
       throw new RemoteError("EACCES", `belongs to the stub itself: ${asked}`);
     }
-    await pass.require({ path: real, kind: "directory" }, "read", reason);
     return real;
   }
 
@@ -129,15 +149,9 @@ export class Admission {
     throw missingDirectory(located.found ? undefined : located.error, asked);
   }
 
-  #privateDirectory(commandID: string, workspace: Workspace): Placed {
-    const directory = join(this.#options.tmpDirectory, commandID);
+  #privateDirectory(directory: string, workspace: Workspace): Pick<Placed, "tmpdir" | "lent"> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return {
-      cwd: directory,
-      tmpdir: directory,
-      decision: "private",
-      lent: this.#options.approvals.lend(workspace.id, directory),
-    };
+    return { tmpdir: directory, lent: this.#options.approvals.lend(workspace.id, directory) };
   }
 }
 
@@ -147,7 +161,9 @@ interface Placed {
   tmpdir?: string;
   decision: string;
   lent?: Disposable;
-  granted?: Granted[];
+  held: Held;
+  /** Undefined: nothing holds it, so nothing of it explains a failure. */
+  foreseen?: Foreseen;
 }
 
 function titleOf({ argv, command }: CommandRequest): string {

@@ -9,6 +9,7 @@ import { answerClientError, answerError, installErrors } from "./http-errors.js"
 import { installReplayedAnswers } from "./replayed-answers.js";
 import { approverRoutes } from "./routes/approver.js";
 import { auditRoutes } from "./routes/audit.js";
+import { blockedRoutes } from "./routes/blocked.js";
 import { clientGone, installClientGone } from "./routes/client-gone.js";
 import { type CommandRouteOptions, commandRoutes, obtainCommand } from "./routes/command.js";
 import { eventRoutes } from "./routes/event.js";
@@ -86,6 +87,7 @@ export async function buildApp({ services, logger, handover }: AppOptions): Prom
   searchRoutes(app, services);
   vcsRoutes(app, services);
   auditRoutes(app, services);
+  blockedRoutes(app, services);
   if (handover !== undefined) handoverRoutes(app, handover);
   await app.register(async (scope) => fileContentRoutes(scope, services));
   await app.register(async (scope) => ptyRoutes(scope, services));

@@ -1,11 +1,12 @@
 // Commands as the rest of the stub sees them: every start is in the audit log before it happens, every end after it.
 import { rm } from "node:fs/promises";
+import type { AuditLine } from "../protocol/audit.js";
 import type { CommandRecord } from "../protocol/command.js";
 import { codeOf, type RemoteError } from "../protocol/errors.js";
 import type { Admission, Admitted } from "./admission.js";
 import type { ListQuery } from "./commands/listing.js";
 import type { Command, CommandFilter, CommandService, CommandSpec } from "./commands/types.js";
-import type { AuditLine, AuditLog } from "./state/audit.js";
+import type { AuditLog } from "./state/audit.js";
 import type { StoreLog } from "./state/store.js";
 
 export class ObservedCommands implements CommandService {

@@ -21,11 +21,14 @@ import { Handover } from "./handover.js";
 import type { HostFacts } from "./host.js";
 import { ObservedCommands } from "./observed-commands.js";
 import { ASK_TIMEOUT_MS, denyWhenAbsent } from "./permission/absence.js";
+import { AfterRun } from "./permission/after-run.js";
 import { Approvals, KeptApprovals } from "./permission/approvals.js";
 import { Asks } from "./permission/asks.js";
 import { KeptAsk } from "./permission/asks-on-disk.js";
+import { BeforeRun } from "./permission/before-run.js";
 import { Gate } from "./permission/gate.js";
 import { liveAsks } from "./permission/live-asks.js";
+import { Reruns } from "./permission/reruns.js";
 import type { Problems } from "./problems.js";
 import { Terminals } from "./pty/terminals.js";
 import { Search } from "./search/search.js";
@@ -94,6 +97,7 @@ export interface Services extends AsyncDisposable {
   commands: CommandService;
   admission: Admission;
   enforcement: EnforcementService;
+  afterRun: AfterRun;
   shell: Shell;
   search: Search;
   temporaries: Temporaries;
@@ -180,8 +184,24 @@ export async function createServices(options: ServicesOptions): Promise<Services
   void privateDirectories
     .sweep((id) => workspaces.find(id) !== undefined || kept.workspaces.isNewer(id) || kept.workspaces.wasSetAside(id))
     .catch((error: unknown) => log.warn({ err: error }, "private directories of no workspace may be left"));
-  const admission = new Admission({ sessions, approvals, gate, enforcement, host, tmpDirectory: options.tmpDirectory });
+  const beforeRun = new BeforeRun({
+    guarded: host,
+    isBase: (path, access) => policies.isBase(path, access),
+    privateTmp: (workspaceID) => privateDirectories.of(workspaceID).path,
+  });
+  const reruns = new Reruns();
+  const admission = new Admission({
+    sessions,
+    approvals,
+    gate,
+    enforcement,
+    beforeRun,
+    reruns,
+    host,
+    tmpDirectory: options.tmpDirectory,
+  });
   commands.admittedBy(admission);
+  const afterRun = new AfterRun({ beforeRun, gate, reruns });
   const eventClients = new EventClients(bus, {
     instance: host.stub,
     workspaceOf: (id) => workspaces.findLately(id),
@@ -227,6 +247,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     commands,
     admission,
     enforcement,
+    afterRun,
     shell: new Shell({ admission, commands, sessions, bus }),
     search: new Search({
       ripgrep: options.ripgrep,

@@ -16,8 +16,11 @@ const OPTIONS = {
   env: { type: "string", multiple: true },
   timeout: { type: "string" },
   stdin: { type: "boolean" },
+  unconfined: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
   force: { type: "boolean" },
+  revoke: { type: "string" },
+  since: { type: "string" },
   c: { type: "string", short: "c" },
 } as const;
 
@@ -46,8 +49,11 @@ export interface Invocation {
     env: Record<string, string>;
     timeoutMs?: number;
     stdin: boolean;
+    unconfined: boolean;
     yes: boolean;
     force: boolean;
+    revoke?: string;
+    since?: string;
     c?: string;
   };
 }
@@ -87,8 +93,11 @@ export function parseArguments(argv: string[], cwd: string): Invocation {
         ? {}
         : { timeoutMs: Math.ceil(numberOf("--timeout", values.timeout, 0.001, 604_800, false) * 1000) }),
       stdin: values.stdin ?? false,
+      unconfined: values.unconfined ?? false,
       yes: values.yes ?? false,
       force: values.force ?? false,
+      ...(values.revoke === undefined ? {} : { revoke: values.revoke }),
+      ...(values.since === undefined ? {} : { since: values.since }),
       ...(values.c === undefined ? {} : { c: values.c }),
     },
   };

@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID } from "../../protocol/ids.js";
+import { explanations } from "../runner/explanations.js";
 import type { CommandResult, OutputChunk, RunCommandRequest, RunnerSession } from "../runner/runner.js";
 import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
@@ -30,6 +31,8 @@ export interface Execution {
   timeoutMs?: number;
   /** Standard input is the command's. */
   stdin?: boolean;
+  /** Nothing is to hold it, this once. */
+  unconfined?: boolean;
   yes: boolean;
 }
 
@@ -39,7 +42,7 @@ export const exec: Command = async (context) => {
   const host = hostOf(words, "exec");
   const what = commandOf(rest);
   const { directory } = await context.remote.resolve(host);
-  const { cwd, env, timeoutMs, stdin, yes } = options;
+  const { cwd, env, timeoutMs, stdin, unconfined, yes } = options;
   return await execute(context, {
     host,
     directory: cwd === undefined ? (directory ?? null) : hostPath(cwd),
@@ -47,6 +50,7 @@ export const exec: Command = async (context) => {
     env,
     timeoutMs,
     stdin,
+    unconfined,
     yes,
   });
 };
@@ -69,7 +73,7 @@ async function runIn(
   cwd?: string,
 ): Promise<number> {
   const { remote, progress, terminal, interrupt } = context;
-  const { host, what, env, timeoutMs, stdin, yes } = execution;
+  const { host, what, env, timeoutMs, stdin, unconfined, yes } = execution;
   await connected(context, host);
   const workspaceID = execution.workspaceID ?? (await remote.workspaceID(host, directory));
   const shown = progress.visible;
@@ -92,6 +96,7 @@ async function runIn(
     ...(cwd === undefined ? {} : { cwd }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(stdin ? { input: readInput(context.stdin(), () => interrupt.status !== undefined) } : {}),
+    ...(unconfined ? { unconfined } : {}),
     onOutput: receiver.take,
     signal: interrupt.signal,
   };
@@ -223,6 +228,7 @@ class Receiver {
     }
     if (interrupt.status !== undefined && result.aborted) return interrupt.status;
     const status = exitStatus(result);
+    for (const line of explanations(result)) await write("stderr", `${printable(line)}\n`);
     if (result.missedBytes === 0) return status;
     // A script must not take a part for the whole; a status that is no success says so already.
     const text = `${result.missedBytes} bytes of output were dropped on the host before they could be read`;

@@ -8,7 +8,9 @@ import { packageRoot } from "../bootstrap/package-root.js";
 import { createRemote, type Remote } from "../compose.js";
 import { openCodeDirectory, readPluginOptions } from "../config/plugin-options.js";
 import { anchorShell } from "./anchor-shell.js";
+import { approvals } from "./approvals.js";
 import { type Invocation, parseArguments, usage } from "./arguments.js";
+import { audit } from "./audit.js";
 import { connect } from "./connect.js";
 import type { CliContext, Command } from "./context.js";
 import { exec } from "./exec.js";
@@ -32,6 +34,8 @@ const RUN: Record<CommandName, Command> = {
   setup,
   status,
   stop,
+  approvals,
+  audit,
   "anchor-shell": anchorShell,
 };
 

@@ -12,7 +12,17 @@ interface CommandUsage {
   help: string;
 }
 
-export type CommandName = "open" | "connect" | "exec" | "hosts" | "setup" | "status" | "stop" | "anchor-shell";
+export type CommandName =
+  | "open"
+  | "connect"
+  | "exec"
+  | "hosts"
+  | "setup"
+  | "status"
+  | "stop"
+  | "approvals"
+  | "audit"
+  | "anchor-shell";
 
 const PROGRAM = "opencode-remote-ssh";
 
@@ -35,9 +45,9 @@ What stands behind -- goes to \`opencode attach\`.`,
 For people it prints a curl command that works.`,
   },
   exec: {
-    line: "exec HOST [--cwd DIR] [--env NAME=VALUE]... [--timeout SECONDS] [--stdin] [--yes] -- CMD...",
+    line: "exec HOST [--cwd DIR] [--env NAME=VALUE]... [--timeout SECONDS] [--stdin] [--unconfined] [--yes] -- CMD...",
     summary: "run a command on a host",
-    options: ["cwd", "env", "timeout", "stdin", "yes"],
+    options: ["cwd", "env", "timeout", "stdin", "unconfined", "yes"],
     rest: true,
     help: `Output and errors come as they are; the exit status is the command's (128+n where signal n ended it),
 255 where it did not run. One word with spaces or shell characters is text for the host's shell, anything else
@@ -49,6 +59,7 @@ a program with its arguments.
   --timeout SECONDS  end the command after this time
   --stdin            give the command what stands on standard input, to its end: tar c . | … --stdin -- tar x -C DIR
                      Without it nothing is read from there, so a \`while read\` around it keeps its lines
+  --unconfined       let nothing hold this one run to what was approved (sudo needs it); asks first, whatever was approved
   --yes, -y          answer every ask with \`once\`
   --json             lines of JSON: {"type":"output","stream","offset","base64"}…, {"type":"end",…}
 
@@ -84,6 +95,25 @@ that did not receive their end.`,
     options: ["force"],
     rest: false,
     help: `Refuses while commands run, unless --force: they go on without the stub, and the next one finds them.`,
+  },
+  approvals: {
+    line: "approvals HOST [--revoke ID]",
+    summary: "what is approved on a host, and taking it back",
+    options: ["revoke"],
+    rest: false,
+    help: `Lists what this installation approved there: id, access, path, how, when, in which workspace.
+
+  --revoke ID  take it back; it holds for the next command and the next file operation`,
+  },
+  audit: {
+    line: "audit HOST [--since TIME]",
+    summary: "who ran, asked for and approved what on a host",
+    options: ["since"],
+    rest: false,
+    help: `The last 200 lines of the stub's log, of all installations on that account: time, what, decision or exit status,
+approver, id, command or path. --json gives each as a line of JSON.
+
+  --since TIME  from then on: 90s, 15m, 2h, 7d ago, or a date`,
   },
   "anchor-shell": {
     line: "anchor-shell RECORD -c TEXT",

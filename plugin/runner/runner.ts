@@ -1,6 +1,6 @@
 // The seam of the laptop's side: tools, gateway and CLI program against this, never against SSH or the stub.
 // Two implementations: `ssh/` (a host through its stub) and `local/` (this machine; tests and the reference).
-import type { CommandState } from "../../protocol/command.js";
+import type { Blocked, CommandState } from "../../protocol/command.js";
 import type { FileKind, FileView } from "../../protocol/file.js";
 import type { Enforcement } from "../../protocol/health.js";
 import type { AskedPath, AskPermission, Reply } from "../../protocol/permission.js";
@@ -109,6 +109,8 @@ export interface RunCommandRequest extends OperationOptions {
   cwd?: string;
   env?: Record<string, string>;
   timeoutMs?: number;
+  /** Nothing is to hold it to what was approved, for this one run: asked each time. A local session holds nothing anyway. */
+  unconfined?: boolean;
   /**
    * Its stdin, which is empty without. First read when the command runs, at the command's pace; ended behind the last chunk. A
    * command that ends, or reads no more, ends the reading. Where the input itself fails the command is cancelled, and that
@@ -157,6 +159,12 @@ export interface CommandResult {
   /** Aborted while the host could not be told: the command may still run there until the connection is back. */
   cancelUnconfirmed?: true;
   enforcement: Enforcement;
+  /** What it was refused while it ran. */
+  blocked?: Blocked[];
+  /** It failed, and was not shown these paths, which are named in it and there on the host. */
+  hidden?: string[];
+  /** It failed, and these setuid programs in it gained no rights. */
+  setuid?: string[];
 }
 
 export interface RunnerStat {
@@ -261,6 +269,11 @@ export interface RunnerSession {
   cancelCommand(commandID: string, signal?: AbortSignal): Promise<boolean>;
   /** A command as it is now, whoever started it; undefined where the host knows none. */
   findCommand(commandID: string, signal?: AbortSignal): Promise<CommandResult | undefined>;
+  /**
+   * Asks for what an ended command was refused and could not be given while it ran. What is given is what the same command
+   * reaches when it is run again; empty where there was nothing to ask. Throws `permission_rejected`.
+   */
+  askForBlocked(commandID: string, options?: OperationOptions): Promise<AskedPath[]>;
   /** Output and end of a command that is there, from these bytes on; nothing is started. Throws `command_unknown`. */
   followCommand(commandID: string, options: FollowCommandOptions): Promise<CommandResult>;
 

@@ -1,9 +1,10 @@
 // The typed HTTP client of one stub: every request of the laptop goes through `send` or `stream`.
 // Adds the token and the approver's secret, mends what can be mended (a stale token, an expired secret, a broken stream), once each.
+
 import { type Static, type TSchema, Type } from "typebox";
 import type { WebSocket } from "ws";
-
-import { type CommandListQuery, CommandRecord } from "../../protocol/command.js";
+import { type AuditQuery, LoggedLine } from "../../protocol/audit.js";
+import { BlockedAnswer, type BlockedRequest, type CommandListQuery, CommandRecord } from "../../protocol/command.js";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { Health } from "../../protocol/health.js";
 import type { PermissionReply } from "../../protocol/permission.js";
@@ -106,6 +107,22 @@ export class StubClient {
     return this.json(Type.Array(Approval), { method: "GET", path, approver: true, signal });
   }
 
+  /** Takes an approval back. Throws `permission_unknown`. */
+  async revoke(id: string, permissionID: string, signal?: AbortSignal): Promise<void> {
+    const path = `/experimental/workspace/${id}/approval/${permissionID}`;
+    await this.send({ method: "DELETE", path, approver: true, replayable: true, signal });
+  }
+
+  /** Lines of another shape (of a newer stub) are left out. */
+  async audit({ limit, since }: AuditQuery, signal?: AbortSignal): Promise<LoggedLine[]> {
+    const search = new URLSearchParams();
+    if (limit !== undefined) search.set("limit", String(limit));
+    if (since !== undefined) search.set("since", String(since));
+    const { body } = await this.send({ method: "GET", path: `/audit?${search}`, signal });
+    const lines = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8").split("\n");
+    return lines.map((line) => parseJson(Buffer.from(line))).filter((line) => hasShape(LoggedLine, line));
+  }
+
   asks(signal?: AbortSignal): Promise<Ask[]> {
     return this.json(Type.Array(Ask), { method: "GET", path: "/permission", signal });
   }
@@ -131,6 +148,12 @@ export class StubClient {
   cancel(commandID: string, signal?: AbortSignal): Promise<CommandRecord> {
     const path = `/command/${commandID}/cancel`;
     return this.json(CommandRecord, { method: "POST", path, idempotent: true, signal });
+  }
+
+  /** Throws `permission_required`, `permission_rejected`. */
+  askForBlocked(commandID: string, body: BlockedRequest, signal?: AbortSignal): Promise<BlockedAnswer> {
+    const path = `/command/${commandID}/blocked`;
+    return this.json(BlockedAnswer, { method: "POST", path, body, approver: true, replayable: true, signal });
   }
 
   /** Ends the approver's secret on the stub; a failure is of no consequence, it dies by itself. */

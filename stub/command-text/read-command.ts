@@ -30,6 +30,7 @@ export interface CommandText {
 const MAX_PATHS = 256;
 /** `sh -c "sh -c …"`. */
 const MAX_DEPTH = 8;
+const MAX_LOOSE = 64;
 const MAX_KEPT = 200;
 /** Longer ones are read anew each time. */
 const MAX_KEPT_LENGTH = 4096;
@@ -39,6 +40,17 @@ const kept = new Map<string, CommandText>();
 /** Without one of these a text names nothing outside the directory that it starts in, but by a link there. */
 export function mayNameOutside(text: string): boolean {
   return /[/~$`]|\.\./.test(text);
+}
+
+/** Words and nothing else: a shell can read it, whatever they are. */
+export function isPlainText(text: string): boolean {
+  return /^[\w .,=:@%+-]*$/.test(text);
+}
+
+/** Words anywhere in a text that look like paths, in quotes and programs of other languages too. */
+export function looseWords(text: string): string[] {
+  const words = text.match(/(?<![A-Za-z0-9_./~:-])(?:~?\/|\.\.\/)[^\s'"`;|&<>(){}[\]$*?\\,:]+/g) ?? [];
+  return [...new Set(words)].slice(0, MAX_LOOSE);
 }
 
 /** Text for a shell. Never throws. */

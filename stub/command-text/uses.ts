@@ -88,6 +88,13 @@ const SETUID = new Set(
   "sudo su doas pkexec runuser newgrp sg mount umount fusermount passwd chsh chfn newuidmap".split(" "),
 );
 
+const NAMES = new RegExp(`\\b(${[...SETUID].join("|")})\\b`);
+
+/** Whether reading the text may find one of them. */
+export function mayGainRights(text: string): boolean {
+  return NAMES.test(text);
+}
+
 export function gainsRights(name: string): boolean {
   return SETUID.has(baseOf(name));
 }

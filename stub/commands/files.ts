@@ -27,6 +27,9 @@ export const RunMeta = Type.Object({
   fingerprint: Type.String(),
   /** /proc/sys/kernel/random/boot_id: a pid and start time mean nothing after a reboot. */
   boot: Type.String(),
+  /** Told where the command fails. */
+  hidden: Type.Optional(Type.Array(Type.String())),
+  setuid: Type.Optional(Type.Array(Type.String())),
   /** Stdin is a pipe. */
   stdin: Type.Optional(Type.Literal("pipe")),
 });

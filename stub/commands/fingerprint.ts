@@ -6,7 +6,7 @@ import type { CommandSpec } from "./types.js";
 
 /** Of a request as it came; how an ask is to be answered is no part of what is to run. */
 export function fingerprintOfRequest(body: CommandRequest): string {
-  const { sessionID, workspaceID, argv, command, cwd, env, timeoutMs, stdin } = body;
+  const { sessionID, workspaceID, argv, command, cwd, env, timeoutMs, stdin, unconfined } = body;
   return digest([
     sessionID,
     workspaceID ?? null,
@@ -16,6 +16,7 @@ export function fingerprintOfRequest(body: CommandRequest): string {
     sorted(env),
     timeoutMs ?? null,
     ...(stdin === undefined ? [] : [stdin]),
+    ...(unconfined === true ? ["unconfined"] : []),
   ]);
 }
 

@@ -6,10 +6,13 @@ import type { LogMarks } from "./marks.js";
 
 export class LiveRecord {
   readonly #record: CommandRecord;
+  readonly #foreseen: Pick<RunMeta, "hidden" | "setuid">;
   /** The answer was given by a cancel, before the helper confirmed the end. */
   #cancelled = false;
 
   constructor(meta: RunMeta) {
+    const { hidden, setuid } = meta;
+    this.#foreseen = { ...(hidden === undefined ? {} : { hidden }), ...(setuid === undefined ? {} : { setuid }) };
     this.#record = {
       commandID: meta.commandID,
       sessionID: meta.sessionID,
@@ -86,6 +89,7 @@ export class LiveRecord {
     record.pending = end.pending;
     this.#block(end);
     record.survivors = end.survivors;
+    if (record.state === "exited" && exit !== 0) Object.assign(record, this.#foreseen);
   }
 
   /** Its helper died: nobody knows how it ended. */

@@ -29,6 +29,8 @@ export function metaOf(spec: CommandSpec, fingerprint: string, boot: string): Ru
     enforcement: spec.enforcement,
     fingerprint,
     boot,
+    ...(spec.hidden === undefined || spec.hidden.length === 0 ? {} : { hidden: spec.hidden }),
+    ...(spec.setuid === undefined || spec.setuid.length === 0 ? {} : { setuid: spec.setuid }),
     ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
   };
 }

@@ -28,6 +28,9 @@ export interface CommandSpec {
   /** One line for people. */
   title: string;
   enforcement: Enforcement;
+  /** Where it fails its record has these: named in it and not shown to it; setuid programs that gain no rights. */
+  hidden?: string[] | undefined;
+  setuid?: string[] | undefined;
   /** What makes that true; undefined: nothing does. */
   confinement?: Confinement | undefined;
   /** What its environment has over the login's, for that; `env` goes over both. */

@@ -110,6 +110,16 @@ export class EnforcementService {
     return { enforcement, confinement, surroundings };
   }
 
+  /** For one run that its user approved as that. Only once `ready`. */
+  unconfined({ network = true }: Wish): Held {
+    const { landlockAbi } = this.#known();
+    const enforcement = enforcementAt(
+      { level: "off", ask: false, landlockAbi, reason: "unconfined, approved once" },
+      network,
+    );
+    return { enforcement, confinement: undefined, surroundings: undefined };
+  }
+
   /**
    * For a program that the stub itself runs for the workspace, and that `policy` is enough for (without one: the workspace's own, and
    * what was `lent`). Undefined where no kernel level is in force. Throws what `refuseUnheld` throws. Only once `ready`.

@@ -2,6 +2,7 @@
 import { type BigIntStats, lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf } from "../../protocol/errors.js";
+import { isWithin } from "../../protocol/paths.js";
 import type { Access } from "../../protocol/workspace.js";
 
 export interface Granted {
@@ -30,6 +31,16 @@ export function entryOf({ path, access, kind, identity }: Granted): Entry | unde
   const file = look(path);
   if (parent === undefined || file?.isSymbolicLink()) return undefined;
   return { text: `${word}-file ${parent} ${path}`, live: file === undefined ? "-" : `${file.dev}:${file.ino}` };
+}
+
+/** Of lines that say what every command may reach: `sys` and `ro` are read, `dev` is written, too. */
+export function isInBase(lines: string[], path: string, access: Access): boolean {
+  return lines.some((line) => {
+    const [kind = "", identity = ""] = line.split(" ", 2);
+    const known = line.slice(kind.length + identity.length + 2);
+    if (kind === "dev") return path === known;
+    return access === "read" && (kind === "sys" || kind === "ro" || kind === "ro-file") && isWithin(path, known);
+  });
 }
 
 /** `dev:ino` of what has this name, no link followed. */

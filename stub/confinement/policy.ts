@@ -3,13 +3,13 @@
 // files lie under the names of the base set just now.
 import { createHash } from "node:crypto";
 import { isWithin } from "../../protocol/paths.js";
-import type { Workspace } from "../../protocol/workspace.js";
+import type { Access, Workspace } from "../../protocol/workspace.js";
 import type { Surroundings } from "../commands/host-environment.js";
 import type { HostFacts } from "../host.js";
 import type { Approvals } from "../permission/approvals.js";
 import { covers } from "../permission/evaluate.js";
 import { type Base, CurrentBase, type CurrentBaseOptions } from "./current-base.js";
-import { entryOf, type Granted } from "./entries.js";
+import { entryOf, type Granted, isInBase } from "./entries.js";
 import type { PrivateDirectories } from "./private-directories.js";
 import { type RedirectOptions, redirects } from "./redirects.js";
 
@@ -89,6 +89,11 @@ export class Policies {
     const policy = { bytes, key, surroundings: this.#surroundings(own.path, granted, isView, base) };
     this.#remember(slot, { base, signature, policy });
     return policy;
+  }
+
+  /** Whether every command may do that, whatever is approved. `path` is absolute, as it is written or as it really is. */
+  isBase(path: string, access: Access): boolean {
+    return isInBase(this.#current.get().entries, path, access);
   }
 
   forget(workspaceID: string): void {

@@ -41,9 +41,13 @@ export async function pathsOutside(named: NamedPath[], place: CommandPlace): Pro
     const target = found === undefined ? undefined : targetOf(found, each, place);
     if (target !== undefined) wanted.push(target);
   }
+  return wanted;
+}
+
+/** Without those that another one of them covers; of two that are the same the first stays. */
+export function withoutCovered(wanted: Wanted[]): Wanted[] {
   return wanted.filter(({ target, access }, index) => {
     const holds = (other: Wanted) => covers({ ...other.target, access: other.access }, target.path, access);
-    // of two that are the same the first stays
     return !wanted.some((other, at) => at !== index && holds(other) && (at < index || !isSame(other, wanted[index])));
   });
 }
@@ -53,10 +57,11 @@ export async function pathsHidden(words: string[], place: CommandPlace): Promise
   const hidden: string[] = [];
   for (const word of words) {
     const path = placeOf(word, place);
-    if (isOwn(path) || place.isCovered(path, "read")) continue;
+    if (isPlain(path) && (isOwn(path) || place.isCovered(path, "read"))) continue;
     const real = await inTime(realpath(path).catch(() => undefined));
     if (real === "late") break;
-    if (real !== undefined && !isOwn(real) && !place.isCovered(real, "read") && !(await isShown(path, place))) hidden.push(path);
+    if (real !== undefined && !isOwn(real) && !place.isCovered(real, "read") && !(await isShown(path, place)))
+      hidden.push(path);
   }
   return hidden;
 }
@@ -69,12 +74,17 @@ function placeOf(path: string, { cwd, guarded }: CommandPlace): string {
 
 /** Nothing has to be looked up. */
 function isSettled(path: string, { path: text, use }: NamedPath, place: CommandPlace): boolean {
-  if (isOwn(path)) return true;
   const access = use === "read" ? "read" : "write";
-  const isPlain = !`${path}/`.includes("/../");
-  if (isPlain && isTemporary(path, place) && (access === "write" || TEMPORARY.includes(path))) return true;
+  if (!isPlain(path)) return false;
+  if (isOwn(path)) return true;
+  if (isTemporary(path, place) && (access === "write" || TEMPORARY.includes(path))) return true;
   // A link in an approved directory may lead out of it: where the kernel looks, too, that is left to it.
-  return isPlain && place.isCovered(path, access) && !(place.isTextAll && isNear(text, path, place));
+  return place.isCovered(path, access) && !(place.isTextAll && isNear(text, path, place));
+}
+
+/** It lies where its text says, but for links. */
+function isPlain(path: string): boolean {
+  return !`${path}/`.includes("/../");
 }
 
 /** In the directory of the command or an approved one, rather than in what every command gets. */

@@ -96,6 +96,12 @@ export class Pass {
     return [...this.#granted.values()];
   }
 
+  /** Answered before, for this request. */
+  lend(grants: AskedPath[]): void {
+    for (const grant of grants) this.#granted.set(grantKey(grant.path, grant.access), grant);
+    if (grants.length > 0) this.decision = "once";
+  }
+
   /** Without asking anybody. */
   allows(path: string, access: Access): boolean {
     const { workspace } = this.asker;

@@ -1,35 +1,13 @@
-// Who ran and approved what: one JSON line per event, appended before the thing happens, 0600, rotated at 5 MB.
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+// Who ran, asked for and approved what: one JSON line per event, appended before the thing happens, 0600, rotated at 5 MB; four
+// older files are kept beside it, `.1` the youngest.
+import { closeSync, fchmodSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
+import type { AuditLine } from "../../protocol/audit.js";
 import { codeOf, fromSystem } from "../../protocol/errors.js";
-import type { Ask, AskedPath } from "../../protocol/permission.js";
+import type { Ask } from "../../protocol/permission.js";
 
 const ROTATE_BYTES = 5 * 1024 * 1024;
-
-export interface AuditLine {
-  event: "command" | "terminal" | "exit" | "ask" | "reply" | "approval" | "workspace" | "session" | "approver";
-  /** Key id of the approver whose secret came with the request. */
-  approver?: string | undefined;
-  workspaceID?: string | undefined;
-  sessionID?: string | undefined;
-  commandID?: string | undefined;
-  ptyID?: string | undefined;
-  permissionID?: string | undefined;
-  /** As text, or as a list of arguments. */
-  command?: string | string[] | undefined;
-  cwd?: string | undefined;
-  path?: string | undefined;
-  access?: string | undefined;
-  /** An ask for several paths: all of them. */
-  paths?: AskedPath[] | undefined;
-  permission?: string | undefined;
-  reason?: string | undefined;
-  decision?: string | undefined;
-  message?: string | undefined;
-  exit?: number | null | undefined;
-  signal?: string | null | undefined;
-  state?: string | undefined;
-}
+const KEPT_FILES = 4;
 
 /** What an ask and its answer have in common. */
 export function auditOf(ask: Ask): Omit<AuditLine, "event"> {
@@ -57,7 +35,7 @@ export class AuditLog {
   /** Throws node's errors when the file cannot be opened. */
   constructor(path: string) {
     this.#path = path;
-    this.#descriptor = openSync(path, "a", 0o600);
+    this.#descriptor = openPrivate(path);
     this.#size = fstatSync(this.#descriptor).size;
   }
 
@@ -73,10 +51,15 @@ export class AuditLog {
     }
   }
 
-  /** The last `limit` lines, oldest first; the file before the rotation is read where this one has fewer. */
-  async tail(limit: number): Promise<string> {
-    const lines = await lastLines(this.#path, limit);
-    if (lines.length < limit) lines.unshift(...(await lastLines(`${this.#path}.1`, limit - lines.length)));
+  /** The last `limit` lines, none older than `since`, oldest first; files before a rotation are read where the younger have fewer. */
+  async tail(limit: number, since = 0): Promise<string> {
+    const lines: string[] = [];
+    for (let index = 0; index <= KEPT_FILES && lines.length < limit; index++) {
+      const found = await lastLines(this.#file(index), limit - lines.length);
+      const wanted = since === 0 ? found : found.filter((line) => timeOf(line) >= since);
+      lines.unshift(...wanted);
+      if (found.some((line) => timeOf(line) > 0 && timeOf(line) < since)) break;
+    }
     return lines.map((line) => `${line}\n`).join("");
   }
 
@@ -96,12 +79,35 @@ export class AuditLog {
     }
   }
 
+  #file(index: number): string {
+    return index === 0 ? this.#path : `${this.#path}.${index}`;
+  }
+
   #rotate(): void {
-    renameSync(this.#path, `${this.#path}.1`);
+    for (let index = KEPT_FILES - 1; index >= 0; index--) {
+      try {
+        renameSync(this.#file(index), this.#file(index + 1));
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT") throw error;
+      }
+    }
     closeSync(this.#descriptor);
-    this.#descriptor = openSync(this.#path, "a", 0o600);
+    this.#descriptor = openPrivate(this.#path);
     this.#size = 0;
   }
+}
+
+/** Also one that was made with other rights. */
+function openPrivate(path: string): number {
+  const descriptor = openSync(path, "a", 0o600);
+  fchmodSync(descriptor, 0o600);
+  return descriptor;
+}
+
+/** Every line begins with its time. One that is torn has none, and is as old as can be. */
+function timeOf(line: string): number {
+  const time = Date.parse(/^\{"time":"([^"]+)"/.exec(line)?.[1] ?? "");
+  return Number.isNaN(time) ? 0 : time;
 }
 
 async function lastLines(path: string, limit: number): Promise<string[]> {

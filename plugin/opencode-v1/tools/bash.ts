@@ -2,6 +2,7 @@
 import { tool } from "@opencode-ai/plugin/tool";
 import { RemoteError } from "../../../protocol/errors.js";
 import { newID } from "../../../protocol/ids.js";
+import { explanations, mayRunAgain, runAgainText } from "../../runner/explanations.js";
 import type { CommandResult } from "../../runner/runner.js";
 import { commandPatterns } from "../command-patterns.js";
 import { isUnreachable } from "../failure.js";
@@ -16,6 +17,7 @@ interface BashArguments {
   command: string;
   timeout?: number;
   workdir?: string;
+  unconfined?: boolean;
 }
 
 export function createBashTool(host: ToolHost): ToolDefinition {
@@ -30,6 +32,12 @@ export function createBashTool(host: ToolHost): ToolDefinition {
         .optional()
         .describe(
           "The working directory to run the command in. Defaults to the current directory. Use this instead of 'cd' commands.",
+        ),
+      unconfined: schema
+        .boolean()
+        .optional()
+        .describe(
+          "Run this one command without the confinement to approved paths. Only for a command that needs sudo or another setuid program, or that was refused what it cannot do without; the user is asked each time.",
         ),
     },
     execute: (args, context: CallContext) =>
@@ -68,6 +76,7 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
       command: args.command,
       cwd: args.workdir === undefined ? at.directory : resolveRemote(args.workdir, at),
       timeoutMs,
+      ...(args.unconfined ? { unconfined: true } : {}),
       onOutput: async ({ stream, data }) => {
         const text = tail.add(stream, data);
         show();
@@ -98,7 +107,11 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
     ? `Full output saved to: ${outputPath} (for Read and Grep only)`
     : "The beginning was dropped.";
   const body = truncated ? `...output truncated...\n\n${where}\n\n${shown.text}` : shown.text || "(no output)";
-  const notes = [...notesOf(result, timeoutMs, host.name), ...(await away.notes())];
+  const notes = [
+    ...notesOf(result, timeoutMs, host.name),
+    ...(await blockedNotes(call, result)),
+    ...(await away.notes()),
+  ];
   await (result.cancelUnconfirmed ? inFlight.leave() : inFlight.end());
   const metadata = notes.length > 0 ? `\n\n<shell_metadata>\n${notes.join("\n")}\n</shell_metadata>` : "";
   return {
@@ -114,6 +127,19 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
       ...(outputPath ? { outputPath } : {}),
     },
   };
+}
+
+/** What could only be asked for when it had ended. A rejection is said, and ends nothing: the command has run. */
+async function blockedNotes({ session, options }: Call, result: CommandResult): Promise<string[]> {
+  if (!mayRunAgain(result)) return [];
+  try {
+    const paths = await session.askForBlocked(result.commandID, options);
+    return paths.length === 0 ? [] : [runAgainText(paths)];
+  } catch (error) {
+    if (!(error instanceof RemoteError)) throw error;
+    if (error.code === "permission_rejected") return [`the user rejected it: ${error.message}`];
+    return [`it could not be asked for (${error.code}): ${error.message}`];
+  }
 }
 
 /** Whether the host may have the command although no answer came: then its story is told later. */
@@ -150,6 +176,7 @@ function notesOf(result: CommandResult, timeoutMs: number, host: string): string
       `${result.missedBytes} bytes in the middle of its output were dropped on ${host}: more than the log there keeps`,
     );
   }
+  notes.push(...explanations(result));
   if (result.pending > 0) notes.push(`${result.pending} of its processes still run on ${host}`);
   if (result.survivors?.length) notes.push(`could not be ended on ${host}: pid ${result.survivors.join(", ")}`);
   return notes;

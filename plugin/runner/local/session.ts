@@ -3,6 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { FileView } from "../../../protocol/file.js";
+import type { AskedPath } from "../../../protocol/permission.js";
 import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
 import type {
   BatchResult,
@@ -114,6 +115,11 @@ export class LocalRunnerSession implements RunnerSession {
   async cancelCommand(commandID: string): Promise<boolean> {
     const command = await this.#commands.get(commandID);
     return command?.cancel() ?? false;
+  }
+
+  /** Nothing holds a command here, so nothing was refused. */
+  async askForBlocked(): Promise<AskedPath[]> {
+    return [];
   }
 
   async findCommand(commandID: string): Promise<CommandResult | undefined> {

@@ -5,6 +5,7 @@ import type { StubClient } from "../../stub-client/client.js";
 import { followCommand } from "../../stub-client/command-stream.js";
 import { linkAbort } from "../../stub-client/linked-abort.js";
 import type { CommandResult, OutputChunk } from "../runner.js";
+import { defined } from "./defined.js";
 
 /** An abort is answered within this time, in milliseconds, over a connection that stands; the cancel goes on behind it. */
 const ABORT_ANSWER_MS = 1000;
@@ -126,6 +127,7 @@ export function toResult(record: CommandRecord, missedBytes: number): CommandRes
     pending: record.pending,
     survivors: record.survivors,
     enforcement: record.enforcement,
+    ...defined({ blocked: record.blocked, hidden: record.hidden, setuid: record.setuid }),
   };
 }
 

@@ -1,8 +1,9 @@
 // The commands of a session: what the host's configuration adds to them, and what is asked on their behalf.
 import { codeOf } from "../../../protocol/errors.js";
 import { newID } from "../../../protocol/ids.js";
+import type { AskedPath } from "../../../protocol/permission.js";
 import { resumeCommand } from "../../stub-client/command-stream.js";
-import type { CommandResult, FollowCommandOptions, RunCommandRequest } from "../runner.js";
+import type { CommandResult, FollowCommandOptions, OperationOptions, RunCommandRequest } from "../runner.js";
 import { withAsks } from "./asking.js";
 import type { HostCalls } from "./calls.js";
 import { type CommandWork, runCommand, toResult } from "./command.js";
@@ -29,6 +30,7 @@ export class HostCommands {
       ...(cwd === undefined ? {} : { cwd }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(input === undefined ? {} : { stdin: "pipe" as const }),
+      ...(request.unconfined === true ? { unconfined: true } : {}),
       onAsk: "fail" as const,
     };
     const { detach } = request;
@@ -65,6 +67,16 @@ export class HostCommands {
       if (codeOf(error) === "command_unknown") return false;
       throw error;
     }
+  }
+
+  async askForBlocked(commandID: string, options: OperationOptions = {}): Promise<AskedPath[]> {
+    const { client } = await this.#calls.open();
+    const signal = this.#calls.signal(options.signal);
+    return await withAsks(this.#calls.asking(client, { ...options, signal }), async (answered) => {
+      const permissionID = answered.at(-1);
+      const body = { onAsk: "fail" as const, ...(permissionID === undefined ? {} : { permissionID }) };
+      return (await client.askForBlocked(commandID, body, signal)).paths;
+    });
   }
 
   async find(commandID: string, signal?: AbortSignal): Promise<CommandResult | undefined> {

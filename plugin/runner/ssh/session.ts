@@ -1,6 +1,7 @@
 // A session on a host through its stub. Lazy: nothing connects before the first call.
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { FileView } from "../../../protocol/file.js";
+import type { AskedPath } from "../../../protocol/permission.js";
 import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
 import { createPty } from "../../stub-client/pty.js";
 import type {
@@ -67,6 +68,10 @@ export class SshRunnerSession implements RunnerSession {
 
   cancelCommand(commandID: string, signal?: AbortSignal): Promise<boolean> {
     return this.#commands.cancel(commandID, signal);
+  }
+
+  askForBlocked(commandID: string, options?: OperationOptions): Promise<AskedPath[]> {
+    return this.#commands.askForBlocked(commandID, options);
   }
 
   findCommand(commandID: string, signal?: AbortSignal): Promise<CommandResult | undefined> {
