@@ -30,6 +30,10 @@ export const FrameType = {
   gone: 8,
   /** spawner only: the command asks; its helper listens at base.asks. */
   asks: 9,
+  /** HTTP only: JSON `Ask`: the command stands still until it is answered (`POST /permission/:id/reply`). Told on each stream that follows it. */
+  ask: 10,
+  /** HTTP only: JSON `AskOver`: that ask waits for nobody any more, whoever answered it. */
+  askOver: 11,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

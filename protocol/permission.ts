@@ -49,6 +49,10 @@ export const Ask = Type.Object({
 });
 export type Ask = Static<typeof Ask>;
 
+/** In a command's stream: this ask of it is answered, or nothing waits for it any more. */
+export const AskOver = Type.Object({ id: PermissionID });
+export type AskOver = Static<typeof AskOver>;
+
 /** `details` of `permission_required`. */
 export const PermissionRequired = Type.Object({
   permissionID: PermissionID,

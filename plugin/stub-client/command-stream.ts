@@ -1,9 +1,11 @@
 // A command from its request to its end over streams that may break: what was seen is never delivered twice, what was
 // not seen is fetched from the host's log by its offset. The command itself does not notice.
 
+import type { Static, TSchema } from "typebox";
 import { ByteRange, CommandRecord, type CommandRequest } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType, frameReader } from "../../protocol/frames.js";
+import { Ask, AskOver } from "../../protocol/permission.js";
 import { pause } from "../waiting/abort.js";
 import { isBroken } from "./broken.js";
 import type { StubClient, StubRequest } from "./client.js";
@@ -34,6 +36,10 @@ export interface FollowOptions {
   onOutput?: (piece: OutputPiece) => void | Promise<void>;
   /** The host's log had dropped these bytes before they were sent; output goes on behind them. */
   onGap?: (gap: OutputGap) => void;
+  /** The command waits for its user; again on each stream that is opened while it does. */
+  onAsk?: (ask: Ask) => void;
+  /** That ask waits for nobody any more. */
+  onAskOver?: (permissionID: string) => void;
   /** The request leaves now: from here on the command may run. */
   onSent?: () => void;
   /** The host has accepted the command; called once. */
@@ -175,8 +181,10 @@ class OutputReader {
     const stream = frame.stream === 1 ? "stderr" : "stdout";
     if (frame.type === FrameType.output) return this.#output(frame, stream);
     if (frame.type === FrameType.record) this.#record(frame);
-    else if (frame.type === FrameType.end) this.#end(parseRecord(frame.payload));
+    else if (frame.type === FrameType.end) this.#end(parsed(CommandRecord, frame, "a command"));
     else if (frame.type === FrameType.gap) this.#gap(frame, stream);
+    else if (frame.type === FrameType.ask) this.#options.onAsk?.(parsed(Ask, frame, "an ask"));
+    else if (frame.type === FrameType.askOver) this.#options.onAskOver?.(parsed(AskOver, frame, "an ask's end").id);
     return undefined;
   }
 
@@ -204,7 +212,7 @@ class OutputReader {
   #record(frame: Frame): void {
     if (this.accepted) return;
     this.accepted = true;
-    this.#options.onAccepted?.(parseRecord(frame.payload));
+    this.#options.onAccepted?.(parsed(CommandRecord, frame, "a command"));
   }
 
   #end(record: CommandRecord): void {
@@ -217,8 +225,7 @@ class OutputReader {
 
   /** Gone on the host; what follows is still in order. What was seen before the link broke is no gap. */
   #gap(frame: Frame, stream: "stdout" | "stderr"): void {
-    const gap: unknown = JSON.parse(Buffer.from(frame.payload).toString("utf8"));
-    if (!hasShape(ByteRange, gap)) throw new RemoteError("internal", "the stub described a gap in another shape");
+    const gap = parsed(ByteRange, frame, "a gap");
     const first = Math.max(gap.first, this.seen[stream]);
     if (first > gap.last) return;
     this.seen[stream] = gap.last + 1;
@@ -226,8 +233,9 @@ class OutputReader {
   }
 }
 
-function parseRecord(payload: Uint8Array): CommandRecord {
-  const record: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
-  if (hasShape(CommandRecord, record)) return record;
-  throw new RemoteError("internal", "the stub described a command in another shape than this plugin knows");
+function parsed<T extends TSchema>(schema: T, { payload }: Frame, what: string): Static<T> {
+  const { buffer, byteOffset, byteLength } = payload;
+  const value: unknown = JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString("utf8"));
+  if (hasShape(schema, value)) return value;
+  throw new RemoteError("internal", `the stub described ${what} in another shape than this plugin knows`);
 }

@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import type { CommandRecord, StdinAnswer } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Frame, FrameType } from "../../protocol/frames.js";
+import type { Ask } from "../../protocol/permission.js";
 import { deferred } from "./deferred.js";
 import { type Failed, startFailure } from "./failure.js";
 import { type EndRecord, parseEnd, type RunFile, type RunMeta, readRunFile, type Settled } from "./files.js";
@@ -56,6 +57,8 @@ export class RunningCommand implements Command {
   #helper: ProcessName | undefined;
   #limit: TimeLimit | undefined;
   #asks: HeldAsks | undefined;
+  /** What it waits for, by id. */
+  readonly #shown = new Map<string, Ask>();
   #outputEvent: OutputEvent | undefined;
   #watch: DiskWatch | undefined;
   #fromDisk = false;
@@ -116,6 +119,11 @@ export class RunningCommand implements Command {
 
   record(): CommandRecord {
     return this.#record.snapshot();
+  }
+
+  /** What it waits for. */
+  get asks(): Iterable<Ask> {
+    return this.#shown.values();
   }
 
   openLog(stream: "stdout" | "stderr"): LogReader {
@@ -192,12 +200,23 @@ export class RunningCommand implements Command {
     }
   }
 
+  #show(ask: Ask): Disposable {
+    this.#shown.set(ask.id, ask);
+    this.#followers.ask(ask);
+    return {
+      [Symbol.dispose]: () => {
+        this.#shown.delete(ask.id);
+        this.#followers.askOver({ id: ask.id });
+      },
+    };
+  }
+
   #hearAsks(): void {
     const { askUser } = this.#owner;
     if (this.isSettled || askUser === undefined) return;
     this.#asks ??= new HeldAsks({
       base: this.#base,
-      ask: (ask, signal) => askUser(this.#record.now, ask, signal),
+      ask: (ask, signal) => askUser(this.#record.now, ask, signal, (shown) => this.#show(shown)),
       waits: (isWaiting) => (isWaiting ? this.#limit?.pause() : this.#limit?.resume()),
       warn: (error, message) => this.#owner.warn(error, message),
     });

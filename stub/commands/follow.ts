@@ -6,6 +6,7 @@ import type { ServerResponse } from "node:http";
 import type { ByteRange, CommandRecord } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { encodeFrame, FRAME_HEADER, FrameType, writeFrameHeader } from "../../protocol/frames.js";
+import type { Ask, AskOver } from "../../protocol/permission.js";
 import type { LogReader, Piece } from "./log-reader.js";
 import type { OutputOffsets } from "./types.js";
 
@@ -13,6 +14,8 @@ import type { OutputOffsets } from "./types.js";
 export interface Followed {
   record(): CommandRecord;
   openLog(stream: "stdout" | "stderr"): LogReader;
+  /** What it waits for. */
+  readonly asks: Iterable<Ask>;
   /** True where the log may have to come from the disk. */
   readonly cold: boolean;
 }
@@ -69,6 +72,7 @@ export class Follow {
     this.#response.setHeader("cache-control", "no-store");
     this.#first = record;
     this.#headTimer = setTimeout(() => this.#sendHead(), HEAD_DELAY_MS);
+    for (const ask of this.#command.asks) this.ask(ask);
     this.#pump();
   }
 
@@ -82,6 +86,17 @@ export class Follow {
     }
     this.#sent[stream] += data.length;
     this.#write(encodeFrame({ id: 0, type: FrameType.output, stream, offset, payload: data }));
+  }
+
+  /** The command waits for its user: told at once, as one from then on is. */
+  ask(ask: Ask): void {
+    if (!this.#isOpen || this.#last !== undefined) return;
+    this.#write(jsonFrame(FrameType.ask, ask));
+    this.#sendHead();
+  }
+
+  askOver(over: AskOver): void {
+    if (this.#isOpen && this.#last === undefined) this.#write(jsonFrame(FrameType.askOver, over));
   }
 
   /** The log goes on to `end`. */

@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { CommandRecord } from "../../protocol/command.js";
 import type { RemoteError } from "../../protocol/errors.js";
+import type { Ask, AskOver } from "../../protocol/permission.js";
 import { Follow, type Followed } from "./follow.js";
 import type { OutputOffsets } from "./types.js";
 
@@ -24,6 +25,14 @@ export class Followers {
 
   output(stream: 0 | 1, offset: number, data: Uint8Array): void {
     for (const follow of this.#all) follow.output(stream, offset, data);
+  }
+
+  ask(ask: Ask): void {
+    for (const follow of this.#all) follow.ask(ask);
+  }
+
+  askOver(over: AskOver): void {
+    for (const follow of this.#all) follow.askOver(over);
   }
 
   grew(stream: 0 | 1, end: number): void {

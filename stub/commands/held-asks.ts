@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Static, Type } from "typebox";
 import { Compile } from "typebox/compile";
 import { PermissionID } from "../../protocol/ids.js";
+import type { Ask } from "../../protocol/permission.js";
 import { Access } from "../../protocol/workspace.js";
 import { connectBeside } from "./beside.js";
 import { SUFFIX } from "./files.js";
@@ -30,11 +31,15 @@ export interface HeldAnswer {
   scope: "file" | "directory" | "tree";
 }
 
-/** Asks the user. Undefined where no answer is wanted any more: `signal`, or the stub ends. */
+/**
+ * Asks the user. `show` tells those who follow the command of it, until what it gives is disposed of. Undefined where no answer
+ * is wanted any more: `signal`, or the stub ends.
+ */
 export type AskUser = (
   command: { commandID: string; sessionID: string; workspaceID: string },
   ask: HeldAsk,
   signal: AbortSignal,
+  show: (ask: Ask) => Disposable,
 ) => Promise<HeldAnswer | undefined>;
 
 export interface HeldAsksOptions {

@@ -20,7 +20,7 @@ export interface LiveAsksOptions {
 
 /** What answers the helpers. */
 export function liveAsks({ asks, approvals, guarded, workspace: find }: LiveAsksOptions): AskUser {
-  return async ({ workspaceID, sessionID }, held, signal) => {
+  return async ({ workspaceID, sessionID }, held, signal, show) => {
     const { path, access, kind } = held;
     const workspace = find(workspaceID);
     const directory = kind === "directory" ? path : dirname(path);
@@ -37,6 +37,7 @@ export function liveAsks({ asks, approvals, guarded, workspace: find }: LiveAsks
     const isOpen = before === undefined || asks.isPending(before);
     const entry = isOpen ? await asks.raise(question, "waited", { id: held.id }) : before;
     entry.waiting += 1;
+    using _ = show(entry.ask);
     const outcome = await firstOf(entry.answered, signal, asks.ending);
     asks.leave(entry);
     if (outcome === "aborted") {

@@ -5,7 +5,7 @@ import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import { PermissionRequired } from "../../../protocol/permission.js";
 import type { StubClient } from "../../stub-client/client.js";
 import { abortedError } from "../../stub-client/exchange.js";
-import type { OnAsk } from "../runner.js";
+import type { OnAsk, RunnerReply } from "../runner.js";
 
 type RequiredPath = Static<typeof PermissionRequired>;
 
@@ -52,6 +52,20 @@ async function answerOne(context: AskContext, onAsk: OnAsk, required: RequiredPa
   const { permissionID, permission, path, access } = required;
   const ask = { ...required, ...(sessionID === undefined ? {} : { sessionID }) };
   const given = await askOrAbort(context, () => onAsk(ask, signal ?? new AbortController().signal), permissionID);
+  await sendReply(client, permissionID, given, signal);
+  if (given.reply === "reject") {
+    const details = { permissionID, path, access };
+    const what = permission === "unconfined" ? "to run it unconfined" : `${access} of ${path}`;
+    throw new RemoteError("permission_rejected", given.message ?? `the user rejected ${what}`, { details });
+  }
+}
+
+export async function sendReply(
+  client: StubClient,
+  permissionID: string,
+  given: RunnerReply,
+  signal?: AbortSignal,
+): Promise<void> {
   try {
     await client.reply(permissionID, given, signal);
   } catch (error) {
@@ -60,11 +74,6 @@ async function answerOne(context: AskContext, onAsk: OnAsk, required: RequiredPa
     if (code === "root_refused") await client.reply(permissionID, { ...given, reply: "once" }, signal);
     // Someone else of this installation was faster: the next attempt shows what was answered.
     else if (code !== "permission_replied") throw error;
-  }
-  if (given.reply === "reject") {
-    const details = { permissionID, path, access };
-    const what = permission === "unconfined" ? "to run it unconfined" : `${access} of ${path}`;
-    throw new RemoteError("permission_rejected", given.message ?? `the user rejected ${what}`, { details });
   }
 }
 

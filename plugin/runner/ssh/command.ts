@@ -2,7 +2,7 @@
 import type { CommandRecord, CommandRequest } from "../../../protocol/command.js";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { StubClient } from "../../stub-client/client.js";
-import { followCommand } from "../../stub-client/command-stream.js";
+import { type FollowOptions, followCommand } from "../../stub-client/command-stream.js";
 import { linkAbort } from "../../stub-client/linked-abort.js";
 import type { CommandResult, OutputChunk } from "../runner.js";
 import { defined } from "./defined.js";
@@ -19,6 +19,8 @@ export interface CommandWork {
   /** Our side is closed: the command goes on, nobody listens. */
   closed: AbortSignal;
   onOutput?: (chunk: OutputChunk) => void | Promise<void>;
+  /** What it asks while it runs. */
+  asks: Pick<FollowOptions, "onAsk" | "onAskOver">;
   /** The host has it; called once, with its end where it was quick. */
   onAccepted?: (record: CommandRecord) => void;
   /** Calls `follow` with the request, again after each answered ask. `signal` ends asks, not the request. */
@@ -49,6 +51,7 @@ export async function runCommand(work: CommandWork): Promise<CommandResult> {
         sent = true;
       },
       onOutput: (piece) => (signal?.aborted ? undefined : work.onOutput?.(piece)),
+      ...work.asks,
       onGap: ({ first, last }) => {
         missed += last - first + 1;
       },

@@ -8,12 +8,15 @@ import { withAsks } from "./asking.js";
 import type { HostCalls } from "./calls.js";
 import { type CommandWork, runCommand, toResult } from "./command.js";
 import { runWithInput } from "./input.js";
+import { RunningAsks } from "./running-asks.js";
 import { applySetting } from "./setting.js";
 
 export class HostCommands {
   readonly #calls: HostCalls;
   /** For commands whose caller names no session of OpenCode's. */
   readonly #ownSessionID = newID("ses");
+
+  readonly #asks = new RunningAsks();
 
   constructor(calls: HostCalls) {
     this.#calls = calls;
@@ -49,6 +52,7 @@ export class HostCommands {
       ...(detach === undefined ? {} : { detach }),
       closed: this.#calls.closed,
       onOutput: request.onOutput,
+      asks: this.#asks.of(asking),
       start: (follow) =>
         withAsks(asking, (answered) => {
           const permissionID = answered.at(-1);
