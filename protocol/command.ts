@@ -6,6 +6,7 @@ import { AskedPath } from "./permission.js";
 import { Access } from "./workspace.js";
 
 export const OnAsk = Type.Union([Type.Literal("wait"), Type.Literal("fail")]);
+export type OnAsk = Static<typeof OnAsk>;
 
 export const CommandRequest = Type.Object(
   {

@@ -125,7 +125,13 @@ export class Admission {
     const foreseen = await beforeRun.require({ request, cwd, isPrivate, level, pass, reason });
     const lent = isPrivate ? this.#privateDirectory(cwd, workspace) : {};
     const decision = isPrivate && pass.decision === "approved" ? "private" : pass.decision;
-    return { cwd, ...lent, decision, held: enforcement.hold(workspace, { lent: pass.grants }), foreseen };
+    return {
+      cwd,
+      ...lent,
+      decision,
+      held: enforcement.hold(workspace, { lent: pass.grants, onAsk: request.onAsk }),
+      foreseen,
+    };
   }
 
   /** Where the command is to stand; nobody is asked yet, unless there is no such directory. */

@@ -1,4 +1,5 @@
 // What holds the commands of a workspace: its wish, met with what the host's kernel can do. Nothing here claims more than is applied.
+import type { OnAsk } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Enforcement, type EnforcementLevel, isKernelLevel } from "../../protocol/health.js";
 import type { Workspace } from "../../protocol/workspace.js";
@@ -37,6 +38,11 @@ export interface Held {
   /** Undefined at `static` and `off`: nothing is applied. */
   confinement: Confinement | undefined;
   surroundings: Surroundings | undefined;
+}
+
+interface HoldWish extends Omit<PolicyWish, "isView"> {
+  /** `fail`: what a running command wants and was not approved is refused without a question. */
+  onAsk?: OnAsk | undefined;
 }
 
 type Wish = Pick<Workspace, "enforcement" | "network">;
@@ -99,13 +105,13 @@ export class EnforcementService {
   }
 
   /** Throws what `refuseUnheld` throws. Only once `ready`. */
-  hold(workspace: Workspace, wish: Omit<PolicyWish, "isView"> = {}): Held {
+  hold(workspace: Workspace, { onAsk = "wait", ...wish }: HoldWish = {}): Held {
     this.refuseUnheld(workspace);
     const enforcement = this.describe(workspace);
     const { level, ask } = enforcement;
     if (BITS[level] === 0) return { enforcement, confinement: undefined, surroundings: undefined };
     const { key, bytes, surroundings } = this.#options.policies.of(workspace, { ...wish, isView: isView(level) });
-    const { askWaitMs } = this.#options;
+    const askWaitMs = onAsk === "fail" ? 0 : this.#options.askWaitMs;
     const confinement: Confinement = { level: BITS[level] | (ask ? ASK_BIT : 0), askWaitMs, key, policy: bytes };
     return { enforcement, confinement, surroundings };
   }

@@ -13,7 +13,7 @@ import { confined, type Level } from "../fixtures/levels.js";
 
 const LEVEL_ASK = 8;
 const compiler = await cCompiler();
-const levels: Level[] = ["landlock"];
+const levels: Level[] = ["landlock", "mount+landlock", "mount"];
 
 describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C compiler)", (level) => {
   let place: Home & AsyncDisposable;

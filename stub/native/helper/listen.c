@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ int listen_beside(const char *base, const char *suffix) {
   int n = snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s%s", at, slash + 1, suffix);
   int error = n < (int)sizeof address.sun_path ? 0 : ENAMETOOLONG;
   int fd = error == 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
-  bool listens = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0;
+  bool listens = fd >= 0 && fchmod(fd, 0600) == 0 /* as bind makes it, then */ && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0;
   if (!listens) error = error == 0 ? errno : error;
   close(at);
   if (listens) return fd;
