@@ -107,11 +107,15 @@ static int build_rules(const struct building *b, struct built *built, const char
   inner.entries = calloc(inner.count + more, sizeof *inner.entries);
   if (inner.entries == NULL) return ENOMEM;
   memcpy(inner.entries, b->policy->entries, inner.count * sizeof *inner.entries);
-  for (size_t i = 0; i < inner.count; i++)
-    if (inner.entries[i].kind == ENTRY_BIND) {
-      inner.entries[i].kind = ENTRY_RW;
-      inner.entries[i].path = inner.entries[i].shown;
+  for (size_t i = 0; i < inner.count; i++) {
+    struct entry *e = &inner.entries[i];
+    if (e->kind == ENTRY_BIND) {
+      e->kind = ENTRY_RW;
+      e->path = e->shown;
     }
+    // what was approved is what was mounted; the parent of a single file is ours here
+    if (e->kind == ENTRY_RO_FILE || e->kind == ENTRY_RW_FILE) e->identified = false;
+  }
   memcpy(inner.entries + inner.count, MORE, sizeof MORE);
   inner.count += more;
   built->ruleset = landlock_build(&inner, path);
