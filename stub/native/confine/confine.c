@@ -16,7 +16,7 @@ unsigned confine_filter_wants(unsigned level, bool no_network) {
   if (level & LEVEL_GUARD) wants |= FILTER_TRACE | FILTER_NO_PTRACE;
   else wants |= level & LEVEL_ASK ? FILTER_NOTIFY | FILTER_NOTIFY_EXEC : FILTER_NO_UNIX;
   // at `mount` what was approved to read is mounted read-only
-  if (level & LEVEL_LANDLOCK && landlock_abi() < 3) wants |= FILTER_NO_TRUNCATE;
+  if ((level & (LEVEL_LANDLOCK | LEVEL_MOUNT)) == LEVEL_LANDLOCK && landlock_abi() < 3) wants |= FILTER_NO_TRUNCATE;
   // Landlock refuses TCP from ABI 4 on, but no other protocol
   if (no_network) wants |= level & LEVEL_MOUNT ? FILTER_OWN_NETWORK : FILTER_NO_NETWORK;
   return wants;

@@ -80,6 +80,14 @@ static bool read_policy(struct words *words, const char *file, int fd) {
   return done;
 }
 
+// Of its own: what is in `argv` is wiped in a process that starts the command.
+static char **copied(char **words, int count) {
+  char **copy = calloc((size_t)count + 1, sizeof *copy);
+  for (int i = 0; copy != NULL && i < count; i++)
+    if ((copy[i] = strdup(words[i])) == NULL) return NULL;
+  return copy;
+}
+
 int confine_cli(int argc, char **argv) {
   struct words words;
   struct run what = { 0 };
@@ -100,7 +108,7 @@ int confine_cli(int argc, char **argv) {
       break;
     case NO_NETWORK: words_add(&words, "option no-network"); break;
     case REPORT: what.report = true; break;
-    case CWD: what.cwd = optarg; break;
+    case CWD: what.cwd = strdup(optarg); break;
     case MIN_ABI:
       if ((min_abi = number_of(optarg)) < 0) return usage("no number:", optarg);
       break;
@@ -122,6 +130,8 @@ int confine_cli(int argc, char **argv) {
   }
   what.policy = words.bytes;
   what.length = words.length;
-  what.command = argv + optind;
+  what.command = copied(argv + optind, argc - optind);
+  if (what.command == NULL) return usage(strerror(errno), NULL);
+  what.argv = argv;
   return run(&what);
 }

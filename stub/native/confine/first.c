@@ -76,7 +76,7 @@ static pid_t start(const struct first *f, struct start_failure *failure) {
 }
 
 // Until nothing is left.
-static void look_after(int channel, pid_t program, const sigset_t *awaited, bool alone) {
+static void look_after(int channel, pid_t program, const sigset_t *awaited, bool alone, bool outlives) {
   for (bool ended = false, told = false;;) {
     int status = 0, end = 0;
     pid_t pid;
@@ -87,6 +87,7 @@ static void look_after(int channel, pid_t program, const sigset_t *awaited, bool
       }
     bool last = pid < 0 && errno == ECHILD;
     if (ended && !told) {
+      if (outlives) prctl(PR_SET_PDEATHSIG, 0);
       say(channel, FIRST_ENDED, end, last, NULL);
       told = true;
     }
@@ -126,7 +127,9 @@ static void be_first(const struct first *f, int channel) {
   if (program < 0) return say(channel, FIRST_FAILED, 0, true, &failure);
   say(channel, FIRST_RUNNING, 0, false, NULL);
   close_others(&channel, 1);              // a pipe ends when the command has closed it
-  look_after(channel, program, &awaited, alone);
+  if (f->outlives)
+    for (int fd = 0; fd < 3; fd++) close(fd);               // they are the program's here
+  look_after(channel, program, &awaited, alone, f->outlives);
 }
 
 // ---- in its parent -------------------------------------------------------------------------------------------------

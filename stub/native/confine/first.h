@@ -20,6 +20,7 @@ struct first {
   const char *cwd;                        // canonical, as the view shows it
   const struct stat *place;               // what has to lie there; NULL: whatever does
   bool session;                           // it leads one of its own; else it stays in the caller's, with its terminal
+  bool outlives;                          // when the program has ended, what it left goes on without the caller
   int keep[FIRST_KEEPS];                  // open in `start`, besides 0 to 2; -1: none
   char **argv;                            // the caller's own, wiped in this process: what it says of the host is none of the command's
   // Starts the program in the directory `cwd`. Returns its pid, or -1 with `*failure`.

@@ -52,6 +52,20 @@ static struct trial look_around(void) {
   return (struct trial){ 0, "" };
 }
 
+// Returns in the first process of the view; the one that enters it waits for that.
+static int enter_view(const struct confinement *built) {
+  int error = namespace_enter(&built->namespaces);
+  if (error != 0) return error;
+  pid_t pid = fork();
+  if (pid < 0) return errno;
+  if (pid > 0) {
+    waitpid(pid, NULL, 0);
+    _exit(0);
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return namespace_settle(&built->namespaces, &built->policy);
+}
+
 static struct trial try_level(unsigned level) {
   static char policy[] = POLICY;
   struct confinement built;
@@ -60,6 +74,7 @@ static struct trial try_level(unsigned level) {
   int error = confine_build(&built, level, policy, sizeof policy, &stage, &path);
   if (error != 0) return failed(stage, error);
   if (level & LEVEL_GUARD && (error = guard_background(&built.policy, -1)) != 0) return failed("ptrace", error);
+  if (level & LEVEL_MOUNT && (error = enter_view(&built)) != 0) return failed("namespace", error);
   error = confine_restrict(&built, NULL, &stage);
   return error != 0 ? failed(stage, error) : look_around();
 }

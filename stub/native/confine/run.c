@@ -2,6 +2,7 @@
 #include "run.h"
 #include "descriptors.h"
 #include "guard.h"
+#include "outside.h"
 #include "pin.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,23 +29,35 @@ static int stand_in(const char *cwd) {
   return error;
 }
 
-static int become(char **command) {
-  execvp(command[0], command);
+static void become(void *command) {
+  char **argv = command;
+  execvp(argv[0], argv);
   int error = errno;
-  return say(error == ENOENT || error == ENOTDIR ? 127 : 126, command[0], NULL, error);
+  _exit(say(error == ENOENT || error == ENOTDIR ? 127 : 126, argv[0], NULL, error));
 }
 
-static int guard_here(const struct confinement *built, bool report) {
-  const char *path = NULL;
-  int error = guard_check(&built->policy, &path);
-  if (error == 0) error = guard_background(&built->policy, report ? STDERR_FILENO : -1);
-  return error == 0 ? 0 : cannot("guard", path, error);
+struct becoming { const struct confinement *confinement; char **command; };
+
+static void restrict_and_become(void *what) {
+  const struct becoming *b = what;
+  const char *stage = "";
+  int error = confine_restrict(b->confinement, NULL, &stage);
+  if (error != 0) _exit(cannot(stage, NULL, error));
+  become(b->command);
+}
+
+static int run_in_view(const struct run *what, const struct confinement *built) {
+  struct becoming becoming = { built, what->command };
+  struct outside outside = { built, what->cwd, what->argv, restrict_and_become, &becoming };
+  struct start_failure failure = outside_run(&outside);
+  bool directory = failure.part != NULL && strcmp(failure.part, "directory") == 0;
+  if (directory) return say(CONFINE_USAGE, "--cwd", what->cwd, failure.error);
+  return cannot(failure.part != NULL ? failure.part : failure.stage, NULL, failure.error);
 }
 
 int run(const struct run *what) {
   struct confinement built;
   const char *stage = "", *path = NULL;
-  int status = 0;
   if (!descriptors_harmless()) {
     fprintf(stderr, "confine: a file or directory is open as 0, 1 or 2: a pipe, a terminal or /dev/null is needed\n");
     return CONFINE_DESCRIPTOR;
@@ -53,9 +66,10 @@ int run(const struct run *what) {
   if (error != 0) return say(CONFINE_UNAVAILABLE, "descriptors", NULL, error);
   error = confine_build(&built, what->level, what->policy, what->length, &stage, &path);
   if (error != 0) return cannot(stage, path, error);
+  if (what->level & LEVEL_MOUNT) return run_in_view(what, &built);
   if (what->cwd != NULL && (error = stand_in(what->cwd)) != 0) return say(CONFINE_USAGE, "--cwd", what->cwd, error);
-  if (what->level & LEVEL_GUARD && (status = guard_here(&built, what->report)) != 0) return status;
-  error = confine_restrict(&built, NULL, &stage);
-  if (error != 0) return cannot(stage, NULL, error);
-  return become(what->command);
+  if (what->level & LEVEL_GUARD && (error = guard_background(&built.policy, what->report ? STDERR_FILENO : -1)) != 0)
+    return cannot("ptrace", NULL, error);
+  restrict_and_become(&(struct becoming){ &built, what->command });
+  return CONFINE_UNAVAILABLE;
 }
