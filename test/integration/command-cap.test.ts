@@ -9,7 +9,7 @@ import { FrameType } from "../../protocol/frames.js";
 import { parseEnd } from "../../stub/commands/files.js";
 import { LogReader } from "../../stub/commands/log-reader.js";
 import { body, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
-import { describeCommands } from "../fixtures/describe-commands.js";
+import { describeCommandsAtLevels } from "../fixtures/describe-commands.js";
 import { eventually } from "../fixtures/processes.js";
 import { rawSpawner } from "../fixtures/raw-spawner.js";
 import { smallDisk } from "../fixtures/small-disk.js";
@@ -27,7 +27,7 @@ function numbered(from: number, to: number): Buffer {
 
 const printNumbered = (lines: number) => `seq -f %07.0f 1 ${lines}`;
 
-describeCommands("output beyond the cap", { logCap: CAP, graceMs: 300 }, (app) => {
+describeCommandsAtLevels("output beyond the cap", { logCap: CAP, graceMs: 300 }, (app) => {
   const logSize = async (id: string, stream = "stdout") =>
     (await stat(join(app.folder, "commands", `${id}.${stream}`))).size;
 

@@ -10,9 +10,9 @@ import { readRunFile } from "../../stub/commands/files.js";
 import { encodeCancel } from "../../stub/commands/request.js";
 import { isAlive } from "../../stub/commands/watch.js";
 import { body, collect, commandApp, commandRequest, json, run, send } from "../fixtures/command-app.js";
-import { describeCommands } from "../fixtures/describe-commands.js";
+import { describeCommandsAtLevels } from "../fixtures/describe-commands.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
-import { eventually, killIfAlive, processName } from "../fixtures/processes.js";
+import { eventually, hostPid, killIfAlive, processName } from "../fixtures/processes.js";
 import { outputOf, rawSpawner } from "../fixtures/raw-spawner.js";
 
 /** A grandchild in a session of its own that ignores SIGTERM; its pid goes to `file`. */
@@ -20,16 +20,16 @@ const escapee = (file: string) =>
   `setsid sh -c 'trap "" TERM; echo $$ > ${file}.tmp; mv ${file}.tmp ${file}; while :; do sleep 1; done' >/dev/null 2>&1 &`;
 
 async function pidFrom(file: string) {
-  const pid = Number(await eventually(`a pid in ${file}`, () => readFile(file, "utf8").catch(() => undefined)));
-  const name = await processName(pid);
-  if (name === undefined) throw new Error(`process ${pid} is not there`);
+  const own = Number(await eventually(`a pid in ${file}`, () => readFile(file, "utf8").catch(() => undefined)));
+  const name = await processName((await hostPid(own)) ?? 0);
+  if (name === undefined) throw new Error(`process ${own} is not there`);
   return name;
 }
 
-describeCommands("ending a command", { graceMs: 1000 }, (app) => {
+describeCommandsAtLevels("ending a command", { graceMs: 1000 }, (app) => {
   it("answers when the shell ends, even while a child keeps its pipes open, and says that one is left", async () => {
     const ran = await run(app, "sleep 600 & echo $!");
-    const child = await processName(Number(ran.stdout.toString()));
+    const child = await processName((await hostPid(Number(ran.stdout.toString()))) ?? 0);
     expect(ran.end).toMatchObject({ state: "exited", exit: 0, pending: 1, survivors: null });
     expect(child && isAlive(child)).toBe(true); // the answer did not wait for it
     const command = app.commands.get(ran.end?.commandID ?? "");
@@ -126,7 +126,7 @@ describeCommands("ending a command", { graceMs: 1000 }, (app) => {
       signal: "SIGTERM",
       survivors: [],
     });
-    expect(await readFile(file, "utf8").then((pid) => processName(Number(pid)))).toBeUndefined();
+    expect(await readFile(file, "utf8").then((own) => hostPid(Number(own)))).toBeUndefined();
   });
 
   it("gives a command the time to tidy up after SIGTERM, and tells how it ended then", async () => {

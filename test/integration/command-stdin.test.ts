@@ -18,7 +18,7 @@ import {
   sendBytes,
 } from "../fixtures/command-app.js";
 import { stubProcess } from "../fixtures/command-process.js";
-import { describeCommands } from "../fixtures/describe-commands.js";
+import { describeCommandsAtLevels } from "../fixtures/describe-commands.js";
 import { helperOf } from "../fixtures/helper-process.js";
 import { eventually, killIfAlive } from "../fixtures/processes.js";
 
@@ -26,7 +26,7 @@ const MB = 1024 * 1024;
 
 const answerOf = async (response: IncomingMessage) => [response.statusCode, await json<object>(response)];
 
-describeCommands("the stdin of a command", { graceMs: 300 }, (app) => {
+describeCommandsAtLevels("the stdin of a command", { graceMs: 300 }, (app) => {
   const start = async (command: string, at: Pick<CommandApp, "socket"> = app): Promise<CommandRequest> => {
     const request = commandRequest({ command, stdin: "pipe" });
     await json(await send(at, "POST", "/command", request));

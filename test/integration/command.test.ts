@@ -5,9 +5,9 @@ import { expect, it } from "vitest";
 import { FrameType, frameReader } from "../../protocol/frames.js";
 import { parseRun } from "../../stub/commands/files.js";
 import { body, collect, commandRequest, json, run, send } from "../fixtures/command-app.js";
-import { describeCommands } from "../fixtures/describe-commands.js";
+import { describeCommandsAtLevels } from "../fixtures/describe-commands.js";
 
-describeCommands("a command on the host", {}, (app) => {
+describeCommandsAtLevels("a command on the host", {}, (app) => {
   it("gives stdout and stderr apart, byte for byte, FF and FE included", async () => {
     const ran = await run(app, String.raw`printf '\377\376\000a'; printf '\376\377' >&2`);
     expect([...ran.stdout]).toEqual([0xff, 0xfe, 0x00, 0x61]);
