@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FrameType } from "../../protocol/frames.js";
+import { encodeCancel } from "../../stub/commands/request.js";
 import { isAlive } from "../../stub/commands/watch.js";
 import { type ConfinedProject, confinedProject } from "../fixtures/confined-project.js";
 import { guardPolicy } from "../fixtures/guarded.js";
@@ -33,6 +34,15 @@ async function olderHelper(folder: string, kernel: "rhel8"): Promise<string> {
   const words = [...(await onOlderKernel(kernel)), await helperBinary()];
   const script = join(folder, "helper");
   await writeFile(script, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")} "$@"\n`);
+  await chmod(script, 0o755);
+  return script;
+}
+
+/** The same in what is like a container: parts of /proc are covered, so nobody below may mount another. */
+async function containedHelper(folder: string): Promise<string> {
+  const script = join(folder, "contained");
+  const inside = 'mount -t tmpfs none /proc/bus && exec "$0" "$@"';
+  await writeFile(script, `#!/bin/sh\nexec unshare -m sh -c '${inside}' '${await helperBinary()}' "$@"\n`);
   await chmod(script, 0o755);
   return script;
 }
@@ -227,4 +237,33 @@ describe.skipIf(compiler === undefined).each(cases)("at level $level, user $user
     expect(await readFile(join(at.folder, "records", `${id}.stdout`), "utf8")).toBe("early\nlate\n");
     await rm(join(at.project, "go"));
   });
+});
+
+describe.skipIf(compiler === undefined || !isRoot)("where no /proc can be mounted (needs root)", () => {
+  it.each(["mount", "mount+landlock"] as const)(
+    "level %s holds files all the same, without a pid namespace",
+    async (level) => {
+      await using home = await confinedProject();
+      await using at = await confinedProject({ helper: await containedHelper(home.folder) });
+      const policy = await guardPolicy([at.project]);
+      await writeFile(join(at.folder, "secret"), "secret\n");
+      expect(
+        await at.output(level, policy, `echo new > made && cat made; cat ${at.folder}/secret; unshare -Ur true`),
+      ).toMatch(/^new\n.*No such file.*\n.*not permitted\n$/);
+      const others = await at.output(
+        level,
+        policy,
+        `cat /proc/${process.pid}/root/${at.folder}/secret; ls -d /proc/${process.pid}`,
+      );
+      expect(others).not.toContain("secret\n");
+      expect(others).toMatch(new RegExp(`\n/proc/${process.pid}\n$`)); // seen: the gap
+
+      const id = at.begin(level, policy, "setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & wait");
+      const pid = await eventually("its pid", () => Number(outputOf(at.spawner.frames, id)) || undefined);
+      const daemon = await processName(pid);
+      at.spawner.socket.write(encodeCancel(id, "abort"));
+      expect(JSON.parse(Buffer.from((await at.last(id)).payload).toString())).toEqual({ survivors: [] });
+      expect(daemon && isAlive(daemon)).toBe(false);
+    },
+  );
 });
