@@ -172,6 +172,18 @@ describe.skipIf(compiler === undefined).each(cases)("at level $level, user $user
     expect(text.replaceAll("\t", " ")).toContain("CapEff: 0000000000000000\nCapBnd: 0000000000000000\nNoNewPrivs: 1\n");
   });
 
+  it("changes nothing of the kernel by /proc, though it be root's", async () => {
+    const file = "/proc/sys/kernel/core_pattern";
+    if (isRoot)
+      expect(await at.output(undefined, policy, `test -w ${file} && echo writable`)).toMatch(
+        user === undefined ? /writable/ : /^$/,
+      );
+    const text = await output(
+      `read line < ${file}; echo "$line" > ${file} && echo written; echo > /proc/sysrq-trigger && echo written; echo x > /proc/self/comm && echo written`,
+    );
+    expect(text).not.toContain("written");
+  });
+
   it("has devices, terminals and shared memory of its own", async () => {
     const text = await output(
       "echo x > /dev/null; head -c 3 /dev/zero | wc -c; echo y > /dev/shm/y && cat /dev/shm/y; ls /dev/pts; script -qc tty /dev/null; ls /dev/mem /dev/kmsg /dev/vda",

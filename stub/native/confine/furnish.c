@@ -135,7 +135,9 @@ static unsigned long wanted(const struct view *view, const char *path) {
   switch (place->kind) {
   case PLACE_WRITE: case PLACE_BOUND: return MS_NOSUID | MS_NODEV;
   case PLACE_DEVICE: return MS_RDONLY | MS_NOSUID;
-  case PLACE_OWN: return itself && strcmp(path, "/dev") == 0 ? MS_RDONLY | MS_NOSUID : 0;
+  case PLACE_OWN:
+    if (strcmp(place->path, "/proc") == 0) return MS_RDONLY | MS_NOSUID;
+    return itself && strcmp(path, "/dev") == 0 ? MS_RDONLY | MS_NOSUID : 0;
   default: return MS_RDONLY | MS_NOSUID | MS_NODEV;
   }
 }

@@ -146,9 +146,9 @@ static int build(struct building *b, struct built *built) {
   if ((error = furnish(root, &view, b->processes, &b->path)) != 0) return error;
   b->stage = "pivot_root";
   if ((error = change_root(root)) != 0) return error;
+  write_file("/proc/sys/user/max_user_namespaces", "0");   // the filter refuses them, too
   b->stage = "read-only";
   if ((error = furnish_lock(&view, &b->path)) != 0) return error;
-  write_file("/proc/sys/user/max_user_namespaces", "0");   // the filter refuses them, too
   b->stage = "landlock";
   if (b->landlock && (error = build_rules(b, built, &b->path)) != 0) return error;
   b->stage = "namespace";
@@ -276,7 +276,8 @@ static int drop_capabilities(void) {
 }
 
 int namespace_settle(const struct namespaces *in, const struct policy *policy) {
-  if (in->processes && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return errno;
+  // read-only: much of it goes by the user, and root's own may set what the kernel runs as the host's root
+  if (in->processes && mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return errno;
   for (size_t i = 0; i < policy->count; i++) {
     int error = policy->entries[i].kind == ENTRY_HIDE ? hide_again(policy->entries[i].path) : 0;
     if (error != 0) return error;
