@@ -1,16 +1,16 @@
 // The C unit tests of the confinement (test/*.c), each a test here. x64 runs natively; arm64 runs what qemu-user can run: it knows
 // neither Landlock nor seccomp, which the virtual machines of test/kernel drive.
 import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { compileOnce } from "../../../test/fixtures/compile-once.js";
-import { cCompiler, onPath } from "../../../test/fixtures/helper-binary.js";
+import { confineTests } from "../../../test/fixtures/confine-tests.js";
+import { ORDINARY } from "../../../test/fixtures/confined.js";
+import { onPath } from "../../../test/fixtures/helper-binary.js";
 import { onOlderKernel } from "../../../test/fixtures/older-kernel.js";
 
 const run = promisify(execFile);
-const SOURCES = [import.meta.dirname, join(import.meta.dirname, "test")];
-const compiler = await cCompiler();
+/** What needs nothing of the kernel. */
+const ANYWHERE = ["policy", "pin", "resolve", "filter"];
 
 interface Result {
   sentence: string;
@@ -19,8 +19,8 @@ interface Result {
 }
 
 /** One result per line "ok|skip|not ok GROUP: SENTENCE", with the "#" lines before it. */
-async function resultsOf([file = "", ...args]: string[]): Promise<Result[]> {
-  const { stdout } = await run(file, args).catch((error: { stdout: string }) => error);
+async function resultsOf([file = "", ...args]: string[], user: { uid?: number; gid?: number } = {}): Promise<Result[]> {
+  const { stdout } = await run(file, args, user).catch((error: { stdout: string }) => error);
   let notes = "";
   const results: Result[] = [];
   for (const line of stdout.trim().split("\n")) {
@@ -42,22 +42,26 @@ function report(results: Result[]) {
     });
 }
 
-if (compiler === undefined) describe.skip("the confinement in C (needs a C compiler)");
+const native = await confineTests("x64");
+if (native === undefined) describe.skip("the confinement in C (needs a C compiler)");
 else {
-  const program = await compileOnce("confine-test", SOURCES, { compiler, flags: ["-static"] });
-  const native = await resultsOf([program]);
-  describe("the confinement in C", () => report(native));
+  const here = await resultsOf([native]);
+  describe("the confinement in C", () => report(here));
 
-  const older = await resultsOf([...(await onOlderKernel("below5_6")), program, "policy", "pin", "resolve"]);
+  if (process.getuid?.() === 0) {
+    const ordinary = await resultsOf([native, "landlock", "confine"], { uid: ORDINARY, gid: ORDINARY });
+    describe("the confinement in C, as an ordinary user", () => report(ordinary));
+  }
+
+  const older = await resultsOf([...(await onOlderKernel("below5_6")), native, ...ANYWHERE]);
   describe("the confinement in C without openat2", () => report(older));
 }
 
-const cross = "aarch64-linux-gnu-gcc";
+const arm64 = await confineTests("arm64");
 const emulator = "qemu-aarch64-static";
-if (!(await onPath(cross)) || !(await onPath(emulator))) {
-  describe.skip(`the confinement in C on arm64 (needs ${cross} and ${emulator})`);
+if (arm64 === undefined || !(await onPath(emulator))) {
+  describe.skip(`the confinement in C on arm64 (needs aarch64-linux-gnu-gcc and ${emulator})`);
 } else {
-  const program = await compileOnce("confine-test-arm64", SOURCES, { compiler: cross, flags: ["-static"] });
-  const results = await resultsOf([emulator, program, "policy", "pin", "resolve"]);
-  describe("the confinement in C on arm64", () => report(results));
+  const emulated = await resultsOf([emulator, arm64, ...ANYWHERE]);
+  describe("the confinement in C on arm64", () => report(emulated));
 }

@@ -6,6 +6,8 @@ extern const struct test pin_tests[];
 extern const struct test resolve_tests[];
 extern const struct test filter_tests[];
 extern const struct test notify_tests[];
+extern const struct test landlock_tests[];
+extern const struct test confine_tests[];
 
 const struct test *const groups[] = {
   policy_tests,
@@ -13,5 +15,7 @@ const struct test *const groups[] = {
   resolve_tests,
   filter_tests,
   notify_tests,
+  landlock_tests,
+  confine_tests,
   NULL,
 };
