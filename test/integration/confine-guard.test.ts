@@ -49,20 +49,21 @@ const textOf = (ran: Ran) => ran.stdout.toString();
 
 describe.skipIf(!gcc).each(KERNELS)("a command at level guard, on %s (needs gcc and bash)", (kernel) => {
   let b: Bench & AsyncDisposable;
-  const wrapping = new AsyncDisposableStack();
+  let wrapping: (Home & AsyncDisposable) | undefined;
   beforeAll(async () => {
     if (kernel === "this kernel") {
       b = await bench();
       return;
     }
-    const wrapper = join(wrapping.use(await scratchHome()).home, "helper");
+    wrapping = await scratchHome();
+    const wrapper = join(wrapping.home, "helper");
     const words = [...(await onOlderKernel(kernel)), await helperBinary()].map((word) => `'${word}'`);
     await writeFile(wrapper, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o755 });
     b = await bench({ helper: wrapper });
   });
   afterAll(async () => {
     await b[Symbol.asyncDispose]();
-    await wrapping.disposeAsync();
+    await wrapping?.[Symbol.asyncDispose]();
   });
   const shell = (command: string, env: Record<string, string> = {}) =>
     run(b.app, { argv: ["bash", "-c", command], cwd: b.project, env: { HOME: b.home, TMPDIR: b.temporary, ...env } });

@@ -245,11 +245,30 @@ static bool resolve_name(const struct meant *meant, char real[REAL_ROOM]) {
   return length <= NAME_MAX && resolve_followed(&above, real) && append(real, name, length);
 }
 
+// A name without a directory, the most usual case: where it starts has a canonical name, so one look at it says the rest.
+// False: that does not say it.
+static bool resolve_child(const struct meant *meant, char real[REAL_ROOM], struct stat *found, int *error) {
+  char from[48];
+  const char *name = meant->path;
+  if (strchr(name, '/') != NULL || name[0] == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return false;
+  start_of(meant, from);
+  if (!read_link(from, real) || !append(real, name, strlen(name))) return false;
+  *error = lstat(real, found) == 0 ? 0 : errno;
+  return *error == ENOENT || (*error == 0 && (meant->name || !S_ISLNK(found->st_mode)));
+}
+
 bool resolve(const struct meant *meant, char real[REAL_ROOM], bool *absent) {
   struct stat found;
-  errno = 0;
+  int error = 0;
+  bool may_be_absent = meant->name || meant->create;
   *absent = false;
+  if (resolve_child(meant, real, &found, &error)) {
+    *absent = error == ENOENT;
+    errno = error;
+    return !*absent || may_be_absent;
+  }
+  errno = 0;
   if (!(meant->name ? resolve_name(meant, real) : resolve_followed(meant, real))) return false;
-  if (meant->name || meant->create) *absent = lstat(real, &found) != 0 && errno == ENOENT;
+  if (may_be_absent) *absent = lstat(real, &found) != 0 && errno == ENOENT;
   return true;
 }
