@@ -5,6 +5,7 @@ import { ended } from "./ended.js";
 import { events } from "./events.js";
 import { startFarHost } from "./far-host.js";
 import { farFiles } from "./files.js";
+import { guarded } from "./guard.js";
 import { type BenchHost, startBenchHost } from "./host.js";
 import { idleMemory } from "./idle-memory.js";
 import { latency } from "./latency.js";
@@ -33,6 +34,7 @@ const NEAR: Record<string, Section> = {
   ended,
   yes,
   events,
+  guard: (_host, report) => guarded(report),
 };
 /** On a host 52 ms away; `name` says over what. */
 const FAR: Record<string, (host: BenchHost, report: Report, name: string) => Promise<void>> = {
