@@ -1,13 +1,13 @@
 // What is asked before a command runs: the paths that its text names outside of what was approved, all of them at once.
-import { access, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
 import { newID } from "../../protocol/ids.js";
-import type { PermissionRequired } from "../../protocol/permission.js";
 import type { Approval } from "../../protocol/workspace.js";
+import { runToEnd, secretFile as secretFileOf } from "../fixtures/run-to-end.js";
 import { describe } from "../fixtures/with-compiler.js";
-import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
+import { type Workbench, workbench } from "../fixtures/workbench.js";
 
 let bench: Workbench;
 beforeAll(async () => {
@@ -15,40 +15,12 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stub.stop());
 
-interface Refused {
-  code: string;
-  message: string;
-  details: PermissionRequired;
-}
-
-interface Wanted {
-  command?: string;
-  argv?: string[];
-  permissionID?: string;
-  unconfined?: boolean;
-}
+type Wanted = Parameters<typeof runToEnd>[2];
 
 const sessionID = newID("ses");
-
-/** Runs it to its end; the record, else the refusal. */
-async function run(workspaceID: string, wanted: Wanted, session = newID("ses")) {
-  const body = { commandID: newID("cmd"), sessionID: session, workspaceID, onAsk: "fail", ...wanted };
-  const answer = await bench.send<CommandRecord & Refused>("/command", { body });
-  if (answer.status !== 200) return { ...answer.body, output: "" };
-  const record = await eventually(async () => {
-    const { body: now } = await bench.send<CommandRecord>(`/command/${body.commandID}`);
-    return now.time.ended === undefined ? undefined : now;
-  });
-  const output = (await bench.send<string>(`/command/${body.commandID}/output`)).body;
-  return { ...record, code: undefined, details: undefined, output: Buffer.from(output).toString() };
-}
-
-/** A directory outside with a file in it. */
-async function secretFile(name: string): Promise<string> {
-  const file = join(await bench.outside(name), "secret");
-  await writeFile(file, "PRIVATE\n");
-  return file;
-}
+const run = (workspaceID: string, wanted: Wanted, session = newID("ses")) =>
+  runToEnd(bench, workspaceID, { sessionID: session, ...wanted });
+const secretFile = (name: string) => secretFileOf(bench, name);
 
 const approvalsOf = async (id: string) =>
   (await bench.send<Approval[]>(`/experimental/workspace/${id}/approval`)).body.filter(
