@@ -8,6 +8,9 @@ import { Access } from "./workspace.js";
 export const OnAsk = Type.Union([Type.Literal("wait"), Type.Literal("fail")]);
 export type OnAsk = Static<typeof OnAsk>;
 
+/** `stream`: before it starts as `fail`; what it wants while it runs is told in the stream that follows it, and waits for the answer. */
+const CommandOnAsk = Type.Union([OnAsk, Type.Literal("stream")]);
+
 export const CommandRequest = Type.Object(
   {
     commandID: CommandID,
@@ -23,7 +26,7 @@ export const CommandRequest = Type.Object(
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 7 * 24 * 3600 * 1000 })),
     /** `pipe`: written to by `POST /command/:id/stdin`. Without it stdin is empty. */
     stdin: Type.Optional(Type.Literal("pipe")),
-    onAsk: Type.Optional(OnAsk),
+    onAsk: Type.Optional(CommandOnAsk),
     /** Nothing is to hold it to what was approved, for this one run: its user is asked, each time (`permission: "unconfined"`). */
     unconfined: Type.Optional(Type.Boolean()),
     /** The answered ask whose `once` this request uses. */

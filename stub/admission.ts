@@ -98,7 +98,7 @@ export class Admission {
     const pass = this.#options.gate.open({
       workspace,
       sessionID: session.id,
-      onAsk: request.onAsk ?? "wait",
+      onAsk: request.onAsk === "stream" ? "fail" : (request.onAsk ?? "wait"),
       permissionIDs: request.permissionID === undefined ? [] : [request.permissionID],
       // read only where an ask waits: few commands need one made
       get signal() {
@@ -129,7 +129,7 @@ export class Admission {
       cwd,
       ...lent,
       decision,
-      held: enforcement.hold(workspace, { lent: pass.grants, onAsk: request.onAsk }),
+      held: enforcement.hold(workspace, { lent: pass.grants, isAsked: request.onAsk !== "fail" }),
       foreseen,
     };
   }

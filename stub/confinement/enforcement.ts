@@ -1,5 +1,4 @@
 // What holds the commands of a workspace: its wish, met with what the host's kernel can do. Nothing here claims more than is applied.
-import type { OnAsk } from "../../protocol/command.js";
 import { RemoteError } from "../../protocol/errors.js";
 import { type Enforcement, type EnforcementLevel, isKernelLevel } from "../../protocol/health.js";
 import type { Workspace } from "../../protocol/workspace.js";
@@ -41,8 +40,8 @@ export interface Held {
 }
 
 interface HoldWish extends Omit<PolicyWish, "isView"> {
-  /** `fail`: what a running command wants and was not approved is refused without a question. */
-  onAsk?: OnAsk | undefined;
+  /** False: what a running command wants and was not approved is refused without a question. */
+  isAsked?: boolean;
 }
 
 type Wish = Pick<Workspace, "enforcement" | "network">;
@@ -105,13 +104,13 @@ export class EnforcementService {
   }
 
   /** Throws what `refuseUnheld` throws. Only once `ready`. */
-  hold(workspace: Workspace, { onAsk = "wait", ...wish }: HoldWish = {}): Held {
+  hold(workspace: Workspace, { isAsked = true, ...wish }: HoldWish = {}): Held {
     this.refuseUnheld(workspace);
     const enforcement = this.describe(workspace);
     const { level, ask } = enforcement;
     if (BITS[level] === 0) return { enforcement, confinement: undefined, surroundings: undefined };
     const { key, bytes, surroundings } = this.#options.policies.of(workspace, { ...wish, isView: isView(level) });
-    const askWaitMs = onAsk === "fail" ? 0 : this.#options.askWaitMs;
+    const askWaitMs = isAsked ? this.#options.askWaitMs : 0;
     const confinement: Confinement = { level: BITS[level] | (ask ? ASK_BIT : 0), askWaitMs, key, policy: bytes };
     return { enforcement, confinement, surroundings };
   }

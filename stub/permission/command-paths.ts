@@ -35,7 +35,7 @@ export async function pathsOutside(named: NamedPath[], place: CommandPlace): Pro
   const wanted: Wanted[] = [];
   for (const each of named) {
     const path = placeOf(each.path, place);
-    if (isSettled(path, each, place)) continue;
+    if (isSettled(path, each, place) || (await isPrivate(path, each.use, place))) continue;
     const found = await inTime(each.use === "entry" ? entryAt(path) : lookAt(path, each.use));
     if (found === "late") break;
     const target = found === undefined ? undefined : targetOf(found, each, place);
@@ -60,8 +60,8 @@ export async function pathsHidden(words: string[], place: CommandPlace): Promise
     if (isPlain(path) && (isOwn(path) || place.isCovered(path, "read"))) continue;
     const real = await inTime(realpath(path).catch(() => undefined));
     if (real === "late") break;
-    if (real !== undefined && !isOwn(real) && !place.isCovered(real, "read") && !(await isShown(path, place)))
-      hidden.push(path);
+    if (real === undefined || isOwn(real) || place.isCovered(real, "read")) continue;
+    if (!(await isPrivate(path, "read", place))) hidden.push(path);
   }
   return hidden;
 }
@@ -77,7 +77,6 @@ function isSettled(path: string, { path: text, use }: NamedPath, place: CommandP
   const access = use === "read" ? "read" : "write";
   if (!isPlain(path)) return false;
   if (isOwn(path)) return true;
-  if (isTemporary(path, place) && (access === "write" || TEMPORARY.includes(path))) return true;
   // A link in an approved directory may lead out of it: where the kernel looks, too, that is left to it.
   return place.isCovered(path, access) && !(place.isTextAll && isNear(text, path, place));
 }
@@ -96,15 +95,13 @@ function isOwn(path: string): boolean {
   return OWN.some((own) => isWithin(path, own));
 }
 
-function isTemporary(path: string, { privateTmp }: CommandPlace): boolean {
-  return privateTmp !== undefined && TEMPORARY.some((directory) => isWithin(path, directory));
-}
-
-/** At the private /tmp, whatever the host has there. */
-async function isShown(path: string, place: CommandPlace): Promise<boolean> {
-  if (!isTemporary(path, place)) return false;
-  const inside = path.replace(/^\/(var\/)?tmp/, place.privateTmp ?? "");
-  return await lstat(inside).then(
+/** It is there, or would be made, in the private directory that commands see as /tmp, whatever the host has in its own. */
+async function isPrivate(path: string, use: NamedPath["use"], { privateTmp }: CommandPlace): Promise<boolean> {
+  const shown = TEMPORARY.find((directory) => isWithin(path, directory));
+  if (privateTmp === undefined || shown === undefined || !isPlain(path)) return false;
+  const inside = privateTmp + path.slice(shown.length);
+  const wanted = use === "read" || inside === privateTmp ? inside : dirname(inside);
+  return await lstat(wanted).then(
     () => true,
     () => false,
   );

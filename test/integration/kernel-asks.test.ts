@@ -1,6 +1,7 @@
 // The rows of the original's defects where the kernel holds commands: what their text does not say is refused all the same, and
 // what is answered holds as long as it says.
-import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
@@ -15,12 +16,18 @@ const unseen = (path: string) => `"$(echo ${Buffer.from(path).toString("base64")
 /** A text that is read by another program: its paths are not looked for before it runs. */
 const inDocument = (text: string) => `sh <<'END'\n${text}\nEND`;
 
-describe.each(["landlock"])("at level %s", (level) => {
+describe.each(["landlock", "mount", "mount+landlock"])("at level %s", (level) => {
   let bench: Workbench;
+  let folder: string;
   beforeAll(async () => {
-    bench = await workbench({ args: ["--level", level] });
+    // not below /tmp, in whose place commands may see a directory of their own
+    folder = await realpath(await mkdtemp(join(homedir(), ".ocrs-asks-")));
+    bench = await workbench({ args: ["--level", level], installRoot: join(folder, "root") });
   });
-  afterAll(() => bench?.stub.stop());
+  afterAll(async () => {
+    await bench?.stub.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   /** Answers whatever is asked in this workspace until the command has ended. */
   async function answering<T>(
@@ -44,7 +51,20 @@ describe.each(["landlock"])("at level %s", (level) => {
   }
 
   const run = (workspaceID: string, command: string, more: object = {}) =>
-    runToEnd(bench, workspaceID, { command, ...more });
+    runToEnd(bench, workspaceID, { command, onAsk: "stream", ...more });
+
+  it("what is asked before it runs is told in the answer, what is asked while it runs waits, and goes on with the answer", async () => {
+    const workspace = await bench.workspace();
+    const secret = await secretFile(bench, "streamed");
+    const refused = await run(workspace.id, `cat ${secret}`);
+    expect(refused.code).toBe("permission_required");
+    await bench.reply(refused.details?.permissionID ?? "", "reject");
+    const { asked, ended } = await answering(workspace.id, "once", run(workspace.id, `cat ${unseen(secret)}`));
+    expect(asked.map(({ path, access }) => `${access} ${path}`)).toEqual([`read ${secret}`]);
+    expect(ended).toMatchObject({ exit: 0, output: "PRIVATE\n" });
+    const nobody = await answering(workspace.id, "once", run(workspace.id, `cat ${unseen(secret)}`, { onAsk: "fail" }));
+    expect(nobody).toMatchObject({ asked: [], ended: { exit: 1, output: "" } });
+  });
 
   it("a private file is not read by a path that the text does not show (row 18)", async () => {
     const workspace = await bench.workspace();
@@ -173,6 +193,15 @@ describe.each(["landlock"])("at level %s", (level) => {
     const other = await run(workspace.id, look("! -e"));
     expect(other).toMatchObject({ exit: hasView ? 0 : 1 });
     expect(other.hidden).toBeUndefined();
+  });
+
+  it("a file in /tmp is a command's own where it has a view, and nobody is asked about that", async () => {
+    const workspace = await bench.workspace();
+    const name = `/tmp/ocrs-${newID("cmd")}`;
+    const write = await run(workspace.id, `echo mine > ${name} && cat ${name}`);
+    if (level === "landlock") expect(write).toMatchObject({ code: "permission_required", details: { path: "/tmp" } });
+    else expect(write).toMatchObject({ exit: 0, output: "mine\n" });
+    await expect(access(name)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("a failed sudo is explained by its name, a sudo that is only said is not", async () => {

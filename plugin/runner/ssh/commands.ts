@@ -25,6 +25,8 @@ export class HostCommands {
   async run(request: RunCommandRequest): Promise<CommandResult> {
     const { client, workspace, setting } = await this.#calls.open();
     const { commandID, cwd, timeoutMs, input } = request;
+    const common = this.#calls.asking(client, request);
+    const { onAsk } = common;
     const body = {
       commandID,
       sessionID: request.sessionID ?? this.#ownSessionID,
@@ -34,12 +36,12 @@ export class HostCommands {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(input === undefined ? {} : { stdin: "pipe" as const }),
       ...(request.unconfined === true ? { unconfined: true } : {}),
-      onAsk: "fail" as const,
+      onAsk: onAsk === undefined ? ("fail" as const) : ("stream" as const),
     };
     const { detach } = request;
     const calls = this.#calls;
     const asking = {
-      ...calls.asking(client, request),
+      ...common,
       // read only where something is asked: to make one takes longer than a request's way through SSH
       get signal() {
         return calls.signal(request.signal, detach);
