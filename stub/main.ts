@@ -91,7 +91,7 @@ async function run(
   closeMemory(join(parts, "pty.node"), problems);
   const helper = join(parts, "helper");
   // Tried while everything else starts; a forced level that does not work here is the end of the start.
-  const levels = findLevels(helper, flags.level ?? "static");
+  const levels = findLevels(helper, flags.level);
   levels.catch(() => undefined);
   const services = await createServices({
     host,

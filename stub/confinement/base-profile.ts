@@ -20,7 +20,7 @@ const PROGRAMS = [
 ];
 
 /** What the kernel tells of processes and of the machine. */
-const KERNEL = ["/proc", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage"];
+const KERNEL = ["/proc", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm"];
 
 /** Lists of what is installed; where /etc/resolv.conf leads; what SSSD has remembered of users and groups. */
 const VARIABLE = [
