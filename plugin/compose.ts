@@ -15,6 +15,7 @@ import { HostsFile, type KnownHost } from "./laptop/hosts-file.js";
 import { type StatePaths, statePaths } from "./laptop/state-directory.js";
 import type { OutputChunk, RunnerProvider } from "./runner/runner.js";
 import { createSshRunner } from "./runner/ssh/provider.js";
+import { sameWish, USUAL_WISH, type Wishes } from "./runner/ssh/wishes.js";
 import { openTransport } from "./ssh/ssh2/open.js";
 import type { ResolvedHost, Transport } from "./ssh/transport.js";
 import { StubClient } from "./stub-client/client.js";
@@ -131,7 +132,9 @@ class ComposedRemote implements Remote {
       },
       open: async (name) => {
         const { client, host } = await this.#connect(name);
-        return { client, env: host.env, init: host.init, readRoots: host.readRoots };
+        const { env, init, readRoots, enforcement, network } = host;
+        const wishes = rememberedWishes(this.#hostsFile, host.name);
+        return { client, env, init, readRoots, wish: { enforcement, network }, wishes };
       },
     });
   }
@@ -308,6 +311,20 @@ class ComposedRemote implements Remote {
     this.#connected.set(host.name, connected);
     return connected;
   }
+}
+
+function rememberedWishes(file: HostsFile, host: string): Wishes {
+  return {
+    told: async (workspaceID) => (await file.get(host))?.wishes?.[workspaceID],
+    remember: async (workspaceID, wish) => {
+      const known = (await file.get(host))?.wishes?.[workspaceID];
+      if (sameWish(known ?? USUAL_WISH, wish)) return;
+      await file.update(host, (before) => {
+        const { [workspaceID]: _, ...others } = before.wishes ?? {};
+        return { ...before, wishes: sameWish(wish, USUAL_WISH) ? others : { ...others, [workspaceID]: wish } };
+      });
+    },
+  };
 }
 
 type Overrides = NonNullable<RemoteOptions["overrides"]>;

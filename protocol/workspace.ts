@@ -33,6 +33,13 @@ export const WorkspaceCreate = Type.Object(
 );
 export type WorkspaceCreate = Static<typeof WorkspaceCreate>;
 
+/** What a workspace's approver may change: it holds from the next command on. */
+export const WorkspaceChange = Type.Object(
+  { enforcement: Type.Optional(EnforcementWish), network: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
+export type WorkspaceChange = Static<typeof WorkspaceChange>;
+
 export const Workspace = Type.Object({
   id: WorkspaceID,
   type: Type.String(),

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { RemoteError } from "../protocol/errors.js";
 import { newID } from "../protocol/ids.js";
-import { Workspace, type WorkspaceCreate } from "../protocol/workspace.js";
+import { Workspace, type WorkspaceChange, type WorkspaceCreate } from "../protocol/workspace.js";
 import type { EnforcementService } from "./confinement/enforcement.js";
 import type { EventBus } from "./events/bus.js";
 import { absolutePath, refuseProc } from "./files/locate.js";
@@ -149,6 +149,18 @@ export class Workspaces {
     } finally {
       this.#creating.delete(id);
     }
+  }
+
+  /** What is held to it, from the next command on. Throws as `getOwned`, or why it could not be saved. */
+  async change(id: string, change: WorkspaceChange, approver: string | null): Promise<Workspace> {
+    const changed: Workspace = { ...this.getOwned(id, approver), ...change };
+    const { store, audit } = this.#options;
+    const { enforcement = "best", network = true } = changed;
+    const message = `enforcement ${enforcement}, network ${network ? "allowed" : "denied"}`;
+    audit.write({ event: "workspace", decision: "changed", approver: approver ?? undefined, workspaceID: id, message });
+    await store.set(id, changed);
+    this.#publish("workspace.changed", changed);
+    return changed;
   }
 
   async delete(id: string, approver: string | null): Promise<Workspace> {

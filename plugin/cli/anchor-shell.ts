@@ -1,5 +1,5 @@
 // `anchor-shell RECORD -c TEXT`: what the shell of an anchor runs instead of a shell of this machine.
-import { readRecord } from "../opencode-v1/anchor.js";
+import { readRecord, wishOf } from "../opencode-v1/anchor.js";
 import { usage } from "./arguments.js";
 import type { Command } from "./context.js";
 import { execute } from "./exec.js";
@@ -10,8 +10,17 @@ export const anchorShell: Command = async (context) => {
   if (record === undefined || extra !== undefined || command === undefined) {
     throw usage("anchor-shell RECORD -c TEXT");
   }
-  const { host, directory, workspaceID } = await readRecord(record);
+  const found = await readRecord(record);
+  const { host, directory, workspaceID } = found;
   // The shell would have done nothing for an empty text; the stub wants at least one character.
   if (command.trim() === "") return 0;
-  return await execute(context, { host, directory, workspaceID, what: { command }, env: {}, yes: false });
+  return await execute(context, {
+    host,
+    directory,
+    workspaceID,
+    wish: wishOf(found),
+    what: { command },
+    env: {},
+    yes: false,
+  });
 };

@@ -3,7 +3,13 @@ import { constants } from "node:os";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID } from "../../protocol/ids.js";
 import { explanations } from "../runner/explanations.js";
-import type { CommandResult, OutputChunk, RunCommandRequest, RunnerSession } from "../runner/runner.js";
+import type {
+  CommandResult,
+  OutputChunk,
+  RunCommandRequest,
+  RunnerDestination,
+  RunnerSession,
+} from "../runner/runner.js";
 import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
@@ -26,6 +32,8 @@ export interface Execution {
   /** The workspace's directory; it is approved, for the user named it. Null: a private temporary one. */
   directory: string | null;
   workspaceID?: string;
+  /** What the anchor's record wants of it. */
+  wish?: Pick<RunnerDestination, "enforcement" | "network">;
   what: { command: string } | { program: string; args: string[] };
   env: Record<string, string>;
   timeoutMs?: number;
@@ -79,7 +87,7 @@ async function runIn(
   const shown = progress.visible;
   using lost = new LostNotice(host, (line) => void context.write("stderr", line).catch(ignore));
   const session = await remote.runner.createSession(
-    { host, directory, workspaceID, name: `exec on ${host}` },
+    { host, directory, workspaceID, name: `exec on ${host}`, ...execution.wish },
     {
       onAsk: onAskFor({ host, yes, terminal, progress }),
       onProgress: (each) => {

@@ -20,7 +20,13 @@ it("fills in every default when the user gave no options", () => {
     expect(parseConfig(options)).toEqual({
       installRoot: "~/.opencode-remote-ssh",
       sshConfig: "~/.ssh/config",
-      defaults: { strategy: "first_available", leaseMode: "exclusive", enforcement: "best", knownHosts: "strict" },
+      defaults: {
+        strategy: "first_available",
+        leaseMode: "exclusive",
+        enforcement: "best",
+        network: true,
+        knownHosts: "strict",
+      },
       tunnel: { localPortRange: [39000, 39999], connectTimeoutMs: 15000, healthTimeoutMs: 5000, keepaliveMs: 5000 },
       providers: {},
     });

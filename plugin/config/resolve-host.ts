@@ -110,6 +110,8 @@ function resolve(task: Task): ResolvedHost {
     readRoots: configured?.readRoots ?? [],
     env: configured?.env ?? {},
     init: configured?.init,
+    enforcement: configured?.enforcement ?? options.config.defaults.enforcement,
+    network: configured?.network ?? options.config.defaults.network,
     ...suggestion(task, configured),
   };
 }

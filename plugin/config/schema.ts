@@ -45,6 +45,9 @@ export const HostConfig = Type.Object(
     env: Type.Record(Type.String(), Type.String(), { default: {} }),
     /** Shell text that prepares the environment, for example `module load gcc/12`. */
     init: Type.Optional(text()),
+    /** Instead of those of `defaults`. */
+    enforcement: Type.Optional(EnforcementWish),
+    network: Type.Optional(Type.Boolean()),
     ssh: SshOptions,
   },
   strict,
@@ -73,6 +76,8 @@ export const PluginConfig = Type.Object(
         strategy: Type.Union(Strategy.anyOf, { default: "first_available" }),
         leaseMode: Type.Union(LeaseMode.anyOf, { default: "exclusive" }),
         enforcement: Type.Union(EnforcementWish.anyOf, { default: "best" }),
+        /** False: commands are to reach no network. */
+        network: Type.Boolean({ default: true }),
         /** There is no other value: a host key is checked or the connection refused. */
         knownHosts: Type.Literal("strict", { default: "strict" }),
       },

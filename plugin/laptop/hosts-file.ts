@@ -5,6 +5,8 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import writeFileAtomic from "write-file-atomic";
 import { codeOf, fromSystem } from "../../protocol/errors.js";
+import { EnforcementLevel } from "../../protocol/health.js";
+import { EnforcementWish } from "../../protocol/workspace.js";
 import { setAside } from "./set-aside.js";
 import { ensureStateDirectory, type StatePaths, unwritable } from "./state-directory.js";
 
@@ -29,6 +31,11 @@ export const KnownStub = Type.Object({
 });
 export type KnownStub = Static<typeof KnownStub>;
 
+const KnownWish = Type.Object({ enforcement: EnforcementWish, network: Type.Boolean() });
+
+export const KnownEnforcement = Type.Object({ level: EnforcementLevel, landlockAbi: Type.Integer() });
+export type KnownEnforcement = Static<typeof KnownEnforcement>;
+
 export const KnownHost = Type.Object({
   /** Directory last worked in, as the user named it. */
   lastDirectory: Type.Optional(Type.String()),
@@ -37,6 +44,10 @@ export const KnownHost = Type.Object({
   /** Milliseconds since the epoch. */
   lastUsed: Type.Optional(Type.Integer()),
   stub: Type.Optional(KnownStub),
+  /** What workspaces of it were told that differs from the usual, by their ids. */
+  wishes: Type.Optional(Type.Record(Type.String(), KnownWish)),
+  /** How commands were held when it was last seen. */
+  enforcement: Type.Optional(KnownEnforcement),
   /** Key ids of ours that are registered in this install root. */
   approvers: Type.Array(Type.String()),
 });

@@ -4,8 +4,9 @@ import type { PluginInput, WorkspaceAdapter, WorkspaceInfo } from "@opencode-ai/
 import { type Static, Type } from "typebox";
 import Value from "typebox/value";
 import { RemoteError } from "../../protocol/errors.js";
+import { EnforcementWish } from "../../protocol/workspace.js";
 import type { HostSummary } from "../compose.js";
-import { type PrepareAnchorOptions, prepareAnchor } from "./anchor.js";
+import { type PrepareAnchorOptions, prepareAnchor, wishOf } from "./anchor.js";
 import { printable } from "./printable.js";
 import type { PluginRemote } from "./shared-remotes.js";
 
@@ -19,6 +20,9 @@ const Extra = Type.Object({
   host: Type.Optional(Type.String({ minLength: 1 })),
   labels: Type.Optional(Type.Array(Type.String())),
   directory: Type.Optional(Type.String({ minLength: 1 })),
+  /** Instead of what the host's configuration says. */
+  enforcement: Type.Optional(EnforcementWish),
+  network: Type.Optional(Type.Boolean()),
 });
 type Extra = Static<typeof Extra>;
 
@@ -46,11 +50,13 @@ function adapter(
 ): WorkspaceAdapter {
   const anchorOf = async (info: WorkspaceInfo) => {
     const { host, directory } = placeOf(info);
+    const wish = wishOf(parseExtra(info.extra));
     const remote = await options.remote();
     return await prepareAnchor({
       ...options,
       host,
       directory,
+      ...wish,
       workspaceID: await remote.workspaceID(host, directory),
       ...(info.projectID && info.projectID !== "global" ? { projectID: info.projectID } : {}),
     });
@@ -78,7 +84,9 @@ function adapter(
       const { record } = await anchorOf(info);
       const { host, directory, workspaceID } = record;
       const remote = await options.remote();
-      await using session = disposable(await remote.runner.createSession({ host, directory, workspaceID }));
+      await using session = disposable(
+        await remote.runner.createSession({ host, directory, workspaceID, ...wishOf(record) }),
+      );
       await session.value.describe();
       await remote.rememberDirectory(host, directory);
     },
@@ -96,7 +104,7 @@ function adapter(
 function parseExtra(extra: unknown): Extra {
   if (extra === null || extra === undefined) return {};
   if (!Value.Check(Extra, extra))
-    throw new RemoteError("config_invalid", "extra is {provider?, host?, labels?, directory?}");
+    throw new RemoteError("config_invalid", "extra is {provider?, host?, labels?, directory?, enforcement?, network?}");
   return extra;
 }
 

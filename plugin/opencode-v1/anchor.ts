@@ -6,6 +6,7 @@ import { type Static, Type } from "typebox";
 import Value from "typebox/value";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { WorkspaceID } from "../../protocol/ids.js";
+import { EnforcementWish } from "../../protocol/workspace.js";
 import { anchorPaths } from "./anchor-path.js";
 import { shellWrapper } from "./shell-wrapper.js";
 
@@ -16,6 +17,9 @@ export const AnchorRecord = Type.Object({
   /** On the host, as the user named it: absolute or `~/…`. */
   directory: Type.String({ minLength: 1 }),
   workspaceID: WorkspaceID,
+  /** What its commands are to be held to, where it is not what the host's configuration says. */
+  enforcement: Type.Optional(EnforcementWish),
+  network: Type.Optional(Type.Boolean()),
   /** The local directory that stands for it. */
   anchor: Type.String({ minLength: 1 }),
   /** Milliseconds since the epoch. */
@@ -30,6 +34,8 @@ export interface PrepareAnchorOptions {
   directory: string;
   /** Used where the anchor is new; an anchor that is there keeps its own, so that approvals and sessions are found again. */
   workspaceID: string;
+  enforcement?: EnforcementWish;
+  network?: boolean;
   /** Runs our CLI from the shell wrapper: the OpenCode binary, or node. */
   execPath: string;
   /** Default: true unless the program is called node. */
@@ -57,6 +63,7 @@ export async function prepareAnchor(options: PrepareAnchorOptions): Promise<Prep
     host: options.host,
     directory: options.directory,
     workspaceID: existing?.workspaceID ?? options.workspaceID,
+    ...wishOf(options),
     anchor: paths.directory,
     created: existing?.created ?? Date.now(),
   };
@@ -72,6 +79,11 @@ export async function prepareAnchor(options: PrepareAnchorOptions): Promise<Prep
   await replace(join(paths.directory, "opencode.json"), configText(paths.wrapper, options.plugin), 0o600);
   if (options.projectID !== undefined) await joinProject(paths.directory, options.projectID);
   return { directory: paths.directory, record };
+}
+
+/** Where a workspace of its own is held to, to be given to the runner. */
+export function wishOf({ enforcement, network }: Pick<AnchorRecord, "enforcement" | "network">) {
+  return { ...(enforcement === undefined ? {} : { enforcement }), ...(network === undefined ? {} : { network }) };
 }
 
 export type FoundAnchor =

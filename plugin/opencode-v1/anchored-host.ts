@@ -2,7 +2,7 @@
 import { RemoteError } from "../../protocol/errors.js";
 import type { InFlightJournal } from "../laptop/in-flight.js";
 import type { HostFacts, RunnerProvider, RunnerSession } from "../runner/runner.js";
-import type { AnchorRecord } from "./anchor.js";
+import { type AnchorRecord, wishOf } from "./anchor.js";
 import { Asks } from "./asks.js";
 import { AwayCommands } from "./away.js";
 import { ConnectionWatch } from "./connection-watch.js";
@@ -116,7 +116,7 @@ export class AnchoredHost implements ToolHost {
     }
     const runner = await this.#options.runner();
     const { host, directory, workspaceID } = record;
-    const destination = { host, directory, workspaceID, name: `${host}:${directory}` };
+    const destination = { host, directory, workspaceID, name: `${host}:${directory}`, ...wishOf(record) };
     return await runner.createSession(destination, { onProgress: (progress) => this.connection.update(progress) });
   }
 }

@@ -6,7 +6,7 @@ import type { Enforcement } from "../../protocol/health.js";
 import type { AskedPath, AskPermission, Reply } from "../../protocol/permission.js";
 import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
 import type { VcsFileDiff, VcsFileStatus, VcsInfo, VcsMode } from "../../protocol/vcs.js";
-import type { Access } from "../../protocol/workspace.js";
+import type { Access, EnforcementWish } from "../../protocol/workspace.js";
 
 /** What is really there. What is not yet built is false, never a stub that answers. */
 export interface RunnerCapabilities {
@@ -32,6 +32,9 @@ export interface RunnerDestination {
   readRoots?: string[];
   /** Stable workspace id (`wrk_…`); the same id finds the same workspace again. */
   workspaceID: string;
+  /** What its commands are to be held to; default: as the host's configuration says. */
+  enforcement?: EnforcementWish;
+  network?: boolean;
   /** Label of the workspace for people. */
   name?: string;
 }

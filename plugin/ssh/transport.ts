@@ -1,6 +1,8 @@
 // The small seam below the connection: what any SSH implementation must give us.
 // ssh2 now; the system's ssh with a ControlMaster of ours later (FIDO, Kerberos, some algorithms).
+
 import type { Duplex, Readable, Writable } from "node:stream";
+import type { EnforcementWish } from "../../protocol/workspace.js";
 
 export interface ExecChannel {
   stdin: Writable;
@@ -64,4 +66,7 @@ export interface ResolvedHost {
   readRoots: string[];
   env: Record<string, string>;
   init: string | undefined;
+  /** What commands there are to be held to. */
+  enforcement: EnforcementWish;
+  network: boolean;
 }

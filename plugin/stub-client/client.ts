@@ -10,7 +10,7 @@ import { Health } from "../../protocol/health.js";
 import type { PermissionReply } from "../../protocol/permission.js";
 import { Ask } from "../../protocol/permission.js";
 import { REQUEST_ID_HEADER, REQUEST_RETRY_HEADER } from "../../protocol/request-id.js";
-import type { WorkspaceCreate } from "../../protocol/workspace.js";
+import type { WorkspaceChange, WorkspaceCreate } from "../../protocol/workspace.js";
 import { Approval, Workspace, WorkspaceContext } from "../../protocol/workspace.js";
 import type { HttpHead } from "../http/head.js";
 import type { StubIdentity, StubLink } from "../tunnel/link.js";
@@ -91,6 +91,11 @@ export class StubClient {
   createWorkspace(body: WorkspaceCreate, signal?: AbortSignal): Promise<Workspace> {
     const path = "/experimental/workspace";
     return this.json(Workspace, { method: "POST", path, body, approver: true, replayable: true, signal });
+  }
+
+  changeWorkspace(id: string, body: WorkspaceChange, signal?: AbortSignal): Promise<Workspace> {
+    const path = `/experimental/workspace/${id}`;
+    return this.json(Workspace, { method: "PATCH", path, body, approver: true, replayable: true, signal });
   }
 
   workspaceContext(id: string, signal?: AbortSignal): Promise<WorkspaceContext> {

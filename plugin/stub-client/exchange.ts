@@ -3,7 +3,7 @@ import { RemoteError } from "../../protocol/errors.js";
 import type { HttpHead } from "../http/head.js";
 
 export interface HttpRequest {
-  method: "GET" | "POST" | "PUT" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With its query. */
   path: string;
   headers: Record<string, string>;

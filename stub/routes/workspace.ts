@@ -1,7 +1,14 @@
 // /experimental/workspace: the directories that a client installation works in, and what it approved there.
 import { Type } from "typebox";
 import { PermissionID, WorkspaceID } from "../../protocol/ids.js";
-import { Approval, Workspace, WorkspaceContext, WorkspaceCreate, WorkspaceStatus } from "../../protocol/workspace.js";
+import {
+  Approval,
+  Workspace,
+  WorkspaceChange,
+  WorkspaceContext,
+  WorkspaceCreate,
+  WorkspaceStatus,
+} from "../../protocol/workspace.js";
 import { describe } from "../context.js";
 import type { Services } from "../services.js";
 import { isReachable } from "../workspaces.js";
@@ -40,6 +47,12 @@ export function workspaceRoutes(app: TypedApp, services: Services): void {
       const files = fileContext(services, workspace, { onAsk: "fail" }, request);
       return describe(workspace, { host, enforcement, files });
     },
+  );
+
+  app.patch(
+    `${BASE}/:id`,
+    { schema: { params: Params, body: WorkspaceChange, response: { 200: Workspace } } },
+    async ({ params, body, approver }) => workspaces.change(params.id, body, approver),
   );
 
   app.delete(

@@ -9,6 +9,7 @@ import { withAsks } from "./asking.js";
 import { LookGatherer } from "./gather.js";
 import { Looks } from "./looks.js";
 import type { HostSetting } from "./setting.js";
+import { FORGETFUL, USUAL_WISH, type Wish, type Wishes } from "./wishes.js";
 import { SessionWorkspace } from "./workspace.js";
 
 /** A host that may be used: its client is lazy too. */
@@ -16,6 +17,10 @@ export interface OpenedHost extends HostSetting {
   client: StubClient;
   /** Further directories that the host's configuration approves for reading. */
   readRoots: string[];
+  /** What the host's configuration wants of each of its workspaces; default: the usual. */
+  wish?: Wish;
+  /** What each was last told; default: nothing. */
+  wishes?: Wishes;
 }
 
 interface Opened {
@@ -99,9 +104,14 @@ export class HostCalls {
 
   async #openOnce(): Promise<Opened> {
     const { destination, options, open } = this.#parts;
-    const { client, env, init, readRoots } = await open();
+    const { client, env, init, readRoots, wish = USUAL_WISH, wishes = FORGETFUL } = await open();
     const all = [...(destination.readRoots ?? []), ...readRoots];
-    const workspace = new SessionWorkspace(client, { ...destination, readRoots: [...new Set(all)] });
+    const { enforcement = wish.enforcement, network = wish.network } = destination;
+    const workspace = new SessionWorkspace(client, {
+      destination: { ...destination, readRoots: [...new Set(all)] },
+      wish: { enforcement, network },
+      wishes,
+    });
     const files = new FileRequests(client);
     const gatherer = new LookGatherer(async (body, signal) => {
       const asking = { workspace: workspace.id, signal };
