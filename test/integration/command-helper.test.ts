@@ -1,17 +1,6 @@
 // The C program by itself: what it refuses, what it shows, and that a stub which does not read holds nothing up.
 import { execFile, execFileSync, spawn } from "node:child_process";
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -83,37 +72,6 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
     const ran = await run(app, `pwd -P; touch ran`);
     expect(ran).toMatchObject({ status: 400, error: { code: "cwd_missing", details: { name: "ELOOP" } } });
     expect(await readdir(join(place, "secret/src"))).toEqual([]);
-  });
-
-  it("opens and refuses the same directories with openat2 and, on older kernels, without", async () => {
-    await mkdir(join(folder, "real/inner"), { recursive: true });
-    await writeFile(join(folder, "file"), "");
-    await symlink("real", join(folder, "link"));
-    await symlink("inner", join(folder, "real/last"));
-    await symlink("loop", join(folder, "loop"));
-    const cases: [string, string][] = [
-      ["/", "opened"],
-      [`${folder}/real/inner`, "opened"],
-      [`${folder}//real/inner/`, "opened"],
-      [`${folder}/link/inner`, "ELOOP"],
-      [`${folder}/real/last`, "ELOOP"],
-      [`${folder}/loop`, "ELOOP"],
-      [`${folder}/file`, "ENOTDIR"],
-      [`${folder}/file/below`, "ENOTDIR"],
-      [`${folder}/missing`, "ENOENT"],
-      [`${folder}/real/../real`, "EINVAL"],
-      [`${folder}/./real`, "EINVAL"],
-      ["relative", "EINVAL"],
-    ];
-    for (const define of ["-DWITH_OPENAT2", "-DWITHOUT_OPENAT2"]) {
-      const program = join(folder, `place${define}`);
-      const source = join(SOURCES, "test/place_test.c");
-      const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"];
-      execFileSync(compiler ?? "", [...flags, define, "-include", "stdio.h", "-o", program, source]);
-      const open = (how: string, path: string) => execFileSync(program, [how, path], { encoding: "utf8" }).trim();
-      expect(cases.map(([path]) => [path, open("open", path)])).toEqual(cases);
-      expect(open("chdir", `${folder}/link/inner`)).toBe("opened"); // the naive way follows
-    }
   });
 
   it("shows nothing of a command in its arguments or environment, and holds nothing of the stub's", async () => {

@@ -22,6 +22,7 @@
 #include "../confine/first.h"
 #include "../confine/guard.h"
 #include "../confine/notify.h"
+#include "../confine/pin.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -164,7 +165,8 @@ static int start(struct built *kept) {
   snprintf(run_path, sizeof run_path, "%s.run", request->base);
   output_init(request->base, request->log_cap);
 
-  int cwd = place_open(request->cwd);
+  // the stub looked at it; whoever may write there can have swapped a part of it for a link since
+  int cwd = pin_open(AT_FDCWD, request->cwd);
   if (cwd < 0) return fail("cwd", errno);
   struct confining_failure refused;
   if (!confining_prepare(request, kept, signals, &confinement, &refused))
