@@ -10,7 +10,7 @@
 export const FRAME_HEADER = 20;
 
 export const FrameType = {
-  /** spawner only: u32 helper pid, u32 shell pid (0: it has one of its own namespace only), u64 start time of the helper (/proc/PID/stat field 22). */
+  /** spawner only: u32 helper pid, u32 shell pid, u64 start time of the helper (/proc/PID/stat field 22). */
   started: 0,
   /** bytes of a stream, contiguous per stream. */
   output: 1,

@@ -157,7 +157,7 @@ describe.skipIf(compiler === undefined).each(cases)("at level $level, user $user
     const text = await output(
       "cat /proc/1/cmdline | tr '\\0' '.'; echo; cat /proc/1/environ; ls -l /proc/1/fd/0; ls /proc/1/root/; kill -9 1; kill -TERM 1; sleep 0.1; echo alive",
     );
-    expect(text).toMatch(/^\.*\n/);
+    expect(text).toMatch(/^[^/]*\n/);
     expect(text.match(/Permission denied|cannot (access|read)/g)?.length).toBeGreaterThanOrEqual(3);
     expect(text).toMatch(/alive\n$/);
   });

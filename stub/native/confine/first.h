@@ -1,6 +1,6 @@
-// The first process of a command at level `mount`: pid 1 of its namespace, which starts the program, takes in whatever it leaves behind,
-// and stays as long as anything of it lives. When it is killed, the kernel kills all of them; it is killed when its parent dies.
-// Where there can be no pid namespace (see namespace.h) it is their subreaper, and none of that is certain.
+// A program at level `mount`: in namespaces, and in a pid namespace of its own. The first process there is not the program but a reaper:
+// it takes in whatever the program leaves behind. When it is killed, the kernel kills all of the namespace. It ends when its parent dies.
+// Where there can be no pid namespace (see namespace.h) there is no reaper, and the program is a child like any other.
 #ifndef FIRST_H
 #define FIRST_H
 #include "confine.h"
@@ -13,37 +13,31 @@ struct start_failure {
   int error;
 };
 
-enum { FIRST_KEEPS = 4 };
-
 struct first {
   const struct confinement *confinement;
   const char *cwd;                        // canonical, as the view shows it
   const struct stat *place;               // what has to lie there; NULL: whatever does
-  bool session;                           // it leads one of its own; else it stays in the caller's, with its terminal
-  bool outlives;                          // when the program has ended, what it left goes on without the caller
-  int keep[FIRST_KEEPS];                  // open in `start`, besides 0 to 2; -1: none
-  char **argv;                            // the caller's own, wiped in this process: what it says of the host is none of the command's
-  // Starts the program in the directory `cwd`. Returns its pid, or -1 with `*failure`.
-  pid_t (*start)(void *context, int cwd, struct start_failure *failure);
+  bool outlives;                          // what the program has left behind goes on without the caller
+  char **argv;                            // the caller's own, wiped in the reaper: none of the program's business; NULL: let it be
+  // In the process that becomes the program: executes it in the directory `cwd`, or writes why not to memory that it shares with its
+  // parent (as after vfork) and ends. Does not return.
+  void (*become)(void *context, int cwd);
   void *context;
 };
 
-enum first_news {
-  FIRST_RUNNING = 1,                      // the program was started
-  FIRST_FAILED,                           // it was not: `failure`, and nothing is left
-  FIRST_ENDED,                            // it ended: `status` as wait has it, `last`: nothing else of it lives
-};
+struct reaper { pid_t pid; int gate; };   // pid 0: there is none
 
-struct first_said { enum first_news news; int status; bool last; struct start_failure failure; };
+// Returns the program's pid, a child of this process as is the reaper; -1 with `*failure`, and nothing is left. From here on nobody
+// looks into this process: the reaper is a copy of it.
+pid_t first_begin(const struct first *first, struct reaper *reaper, struct start_failure *failure);
 
-// Returns its pid, a child of this process, and `*channel` to hear it by; -1 with `*failure`.
-pid_t first_begin(const struct first *first, int *channel, struct start_failure *failure);
+// The program has ended: whether nothing else of it lives. False where that cannot be known.
+bool first_alone(const struct reaper *reaper);
 
-// The next that it says. Waits for it with `wait`. False with errno: EAGAIN if there is nothing yet, EPIPE if nothing
-// more will come.
-bool first_hear(int channel, bool wait, struct first_said *said);
+// The same: the reaper is to end by itself once nothing is left.
+void first_ended(struct reaper *reaper);
 
-// SIGTERM (and SIGCONT) to all that lives in the namespace; not certain, and only where there is a pid namespace.
-void first_terminate(pid_t first);
+// SIGTERM (and SIGCONT) to all that lives in the namespace; not certain. Only a system call.
+void first_terminate(pid_t reaper);
 
 #endif

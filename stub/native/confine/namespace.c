@@ -165,6 +165,7 @@ static void build_in_child(int socket, struct building *b) {
   struct built built;
   built_none(&built);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_DUMPABLE, 1);              // else its own id maps are root's
   int error = unshare_all(b);
   if (error != 0) return tell(socket, error, b, NULL);
   b->stage = "fork";

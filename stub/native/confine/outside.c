@@ -8,12 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile pid_t first = -1;
+static volatile pid_t first, program;     // the reaper, 0 where there is none
 
 static void terminate(int signal) {
   int error = errno;
   (void)signal;
   if (first > 0) first_terminate(first);
+  else if (program > 0) kill(program, SIGTERM);
   errno = error;
 }
 
@@ -26,20 +27,15 @@ static void pass_signals_on(void) {
   signal(SIGQUIT, SIG_IGN);
 }
 
-static pid_t start(void *context, int cwd, struct start_failure *failure) {
+static void become(void *context, int cwd) {
+  static const int ours[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
   const struct outside *outside = context;
-  pid_t pid = fork();
-  if (pid == 0) {
-    static const int ours[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
-    sigset_t none;
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) signal(ours[i], SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (fchdir(cwd) == 0) outside->become(outside->what);
-    _exit(CONFINE_UNAVAILABLE);
-  }
-  if (pid < 0) *failure = (struct start_failure){ "fork", NULL, errno };
-  return pid;
+  sigset_t none;
+  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) signal(ours[i], SIG_DFL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (fchdir(cwd) == 0) outside->become(outside->what);
+  _exit(CONFINE_UNAVAILABLE);
 }
 
 _Noreturn static void end_like(int status) {
@@ -52,20 +48,24 @@ _Noreturn static void end_like(int status) {
 }
 
 static struct start_failure run_in(const struct outside *outside, const char *cwd) {
-  struct first what = { .confinement = outside->confinement, .cwd = cwd, .outlives = true, .argv = outside->argv, .start = start };
+  struct first what = { .confinement = outside->confinement, .cwd = cwd, .outlives = true, .argv = outside->argv, .become = become, .context = (void *)outside };
   struct start_failure failure;
-  struct first_said said;
-  int channel;
-  for (size_t i = 0; i < FIRST_KEEPS; i++) what.keep[i] = -1;
-  what.context = (void *)outside;
+  struct reaper reaper;
+  int status;
+  sigset_t ours, before;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGTERM);
+  sigaddset(&ours, SIGHUP);
+  sigprocmask(SIG_BLOCK, &ours, &before); // they wait until it is known whom they are for
   pass_signals_on();
-  first = first_begin(&what, &channel, &failure);
-  if (first < 0) return failure;
-  while (first_hear(channel, true, &said)) {
-    if (said.news == FIRST_ENDED) end_like(said.status);
-    if (said.news == FIRST_FAILED) return said.failure;
-  }
-  return (struct start_failure){ "confine", "the first process", EPIPE };   // killed, with all the others
+  pid_t pid = first_begin(&what, &reaper, &failure);
+  first = reaper.pid;
+  program = pid;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (pid < 0) return failure;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  if (reaper.pid != 0) first_ended(&reaper);
+  end_like(status);
 }
 
 struct start_failure outside_run(const struct outside *outside) {

@@ -43,15 +43,13 @@ enum {
   STOPS_AT_ONCE = 64,                     // of tracees, before the pipes and the clock are looked at again
 };
 // What the loop polls.
-enum { STDOUT, STDERR, SIGNALS, REPORTS, NOTIFY, FIRST, INPUT, ASKS = INPUT + INPUT_FDS, FDS = ASKS + ASKS_FDS };
+enum { STDOUT, STDERR, SIGNALS, REPORTS, NOTIFY, INPUT, ASKS = INPUT + INPUT_FDS, FDS = ASKS + ASKS_FDS };
 enum { FLAG_TIMED_OUT = 1, FLAG_ABORTED = 2, FLAG_LEFTOVERS = 4 /* cancelled after the shell had ended by itself */ };
 
 static const struct start_request *request;
 static struct confinement confinement;
-static char **arguments;
-static pid_t shell;                       // 0: it lives in a pid namespace, and another number is its own
-static pid_t first;                       // of that namespace (first.h); 0: there is none, or it has been reaped
-static int channel = -1;                  // to it
+static pid_t shell;
+static struct reaper reaper;              // of its pid namespace (first.h); pid 0: there is none, or it has ended
 static bool shell_ended, children_left, end_reported, started_queued;
 static bool recorded;                     // the record says it all already, with the output as it was then
 static uint64_t recorded_total;
@@ -110,35 +108,6 @@ void helper_prepare(const char *records) {
   if (records != NULL) prepared_record = record_prepare(records);
 }
 
-void helper_arguments(char **argv) { arguments = argv; }
-
-static pid_t start_inside(void *context, int cwd, struct start_failure *failure) {
-  struct program *program = context;
-  program->cwd = cwd;
-  return launch(program, failure);
-}
-
-// In namespaces: their first process starts it, in the directory that lies there as `cwd` lies here.
-static bool run_inside(struct program *program, struct start_failure *failure) {
-  struct stat place;
-  struct first_said said;
-  fstat(program->cwd, &place);
-  struct first what = { .confinement = &confinement, .cwd = request->cwd, .place = &place, .session = true, .argv = arguments,
-                        .keep = { program->in, program->out, program->err, program->listener },
-                        .start = start_inside, .context = program };
-  first = first_begin(&what, &channel, failure);
-  if (first < 0) {
-    first = 0;
-    return false;
-  }
-  *failure = (struct start_failure){ "confine", "start", confining_wait(channel, signals, 0) };
-  if (failure->error == 0 && !first_hear(channel, false, &said)) failure->error = EPIPE;
-  if (failure->error == 0 && said.news == FIRST_FAILED) *failure = said.failure;
-  if (failure->error == 0 && confinement.namespaces.processes) killing_inside(first);
-  if (failure->error != 0) kill(first, SIGKILL);           // it may wait for a file system, and hear it late
-  return failure->error == 0;
-}
-
 // The shell, held to the confinement, and its supervisor if it has one.
 static bool run(int cwd, struct start_failure *failure) {
   int listener[2] = { -1, -1 };
@@ -149,8 +118,10 @@ static bool run(int cwd, struct start_failure *failure) {
     return false;
   }
   struct program program = { request, &confinement, cwd, input_end_of_command(), output_end_of_command(0), output_end_of_command(1),
-                             listener[1] };
-  bool runs = request->level & LEVEL_MOUNT ? run_inside(&program, failure) : (shell = launch(&program, failure)) > 0;
+                             listener[1], &reaper };
+  shell = launch(&program, failure);
+  bool runs = shell > 0;
+  if (reaper.pid != 0) killing_inside(reaper.pid);
   if (!supervised) return runs;
   close(listener[1]);                     // should nobody have sent one, that is the end
   if (runs) supervise_begin(request, &confinement.policy, notify_receive(listener[0]));
@@ -221,7 +192,7 @@ static void report_end(void) {
   output_drain();
   ended_ms = epoch_ms();
   pending = children_left ? tree_descendants(NULL, 0) : 0;
-  if (pending > 0 && first != 0) pending--;                // it is none of the command's
+  if (pending > 0 && reaper.pid != 0) pending--;                // it is none of the command's
   recorded = !children_left;
   recorded_total = output_total();
   record_end(recorded ? "[]" : NULL);
@@ -245,26 +216,12 @@ static void settle(const char *survivors) {
   report_finish();
 }
 
-// What the first process of its namespace says of the shell.
-static void hear(void) {
-  struct first_said said;
-  while (channel >= 0 && first_hear(channel, false, &said)) {
-    if (said.news != FIRST_ENDED) continue;
-    shell_ended = true;
-    wait_status = said.status;
-    if (said.last) children_left = false;
-  }
-  if (channel < 0 || errno == EAGAIN) return;
-  close(channel);
-  channel = -1;
-}
-
-// It ended, and with it all of its namespace. Where it was killed, so was the shell.
-static void first_gone(int status) {
-  hear();
-  if (!shell_ended) wait_status = status;
+static void note_shell(int status) {
   shell_ended = true;
-  first = 0;
+  wait_status = status;
+  if (reaper.pid == 0) return;
+  if (first_alone(&reaper)) children_left = false;
+  else first_ended(&reaper);
 }
 
 static void reap(void) {
@@ -279,17 +236,15 @@ static void reap(void) {
       continue;
     }
     guard_ended(pid);
-    if (pid == first && first != 0) first_gone(status);
-    if (pid != shell || shell == 0) continue;           // an orphan of the command that came to us, or a thread
-    shell_ended = true;
-    wait_status = status;
+    if (pid == reaper.pid) reaper.pid = 0;
+    if (pid == shell) note_shell(status); // else an orphan of the command that came to us, or a thread
   }
   if (pid < 0 && errno == ECHILD) children_left = false;
 }
 
 // ---- killing -------------------------------------------------------------------------------------------------------
 
-static pid_t group(void) { return shell_ended ? 0 : shell; }      // 0 in a namespace of its own, where only its first process knows it
+static pid_t group(void) { return shell_ended ? 0 : shell; }
 
 static void begin_kill(int flag) {
   flags |= shell_ended ? FLAG_LEFTOVERS : flag;
@@ -345,7 +300,6 @@ static void loop(void) {
       [SIGNALS] = { signals, POLLIN, 0 },
       [REPORTS] = { waiting ? report_fd() : -1, POLLOUT, 0 },
       [NOTIFY] = { notify_fd(), POLLIN, 0 },
-      [FIRST] = { channel, POLLIN, 0 },
     };
     input_poll(fds + INPUT);
     asks_poll(fds + ASKS);
@@ -359,7 +313,6 @@ static void loop(void) {
     for (unsigned s = 0; s < 2; s++)
       if (fds[STDOUT + s].revents != 0) output_pump(s);
     if (output_took_queue()) started_queued = false;
-    if (fds[FIRST].revents != 0) hear();
     if (fds[SIGNALS].revents != 0) take_signals();
     else if (stops_left) reap();
     if (shell_ended && !end_reported) report_end();
@@ -396,6 +349,9 @@ int helper_run(char *bytes, size_t length, struct built *kept) {
   int failed = start(kept);
   if (failed >= 0) return failed;
   loop();
-  if (first != 0 && !children_left) waitpid(first, NULL, 0);           // it is ending; where nobody reaps what is left, it is not left
+  if (reaper.pid != 0 && !children_left) {
+    kill(reaper.pid, SIGKILL);
+    waitpid(reaper.pid, NULL, 0);         // where nobody reaps what is left, it is not left
+  }
   return 0;
 }

@@ -5,9 +5,6 @@
 #include "../confine/built.h"
 #include <stddef.h>
 
-// What this program was called with: no process of a command's shows it.
-void helper_arguments(char **argv);
-
 // In the process that will run a command, before anything is known of it but the directory where its record will be made
 // (NULL: not even that). A failure is reported by `helper_run`.
 void helper_prepare(const char *records);

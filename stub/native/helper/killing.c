@@ -12,14 +12,14 @@ enum {
 };
 
 static uint64_t due, give_up_at;
-static pid_t first;                       // 0: there is none
+static pid_t reaper;                      // 0: there is none
 
-void killing_inside(pid_t pid) { first = pid; }
+void killing_inside(pid_t pid) { reaper = pid; }
 
 void killing_begin(pid_t group, uint64_t grace_ms) {
   if (due != 0) return;
   due = now_ms() + grace_ms;
-  if (first != 0) return first_terminate(first);
+  if (reaper != 0) return first_terminate(reaper);
   if (group != 0) {                       // not reaped, so its pid, and with it the group's id, is still its own
     kill(-group, SIGTERM);
     kill(-group, SIGCONT);
@@ -33,9 +33,9 @@ uint64_t killing_due(void) { return due; }
 bool killing_pass(pid_t group, char survivors[SURVIVORS_TEXT]) {
   uint64_t now = now_ms();
   if (give_up_at == 0) give_up_at = now + GIVE_UP_MS;
-  if (group != 0 && first == 0) kill(-group, SIGKILL);
-  if (first == 0) tree_signal(SIGKILL, 0);
-  else kill(first, SIGKILL);
+  if (group != 0 && reaper == 0) kill(-group, SIGKILL);
+  if (reaper == 0) tree_signal(SIGKILL, 0);
+  else kill(reaper, SIGKILL);
   due = now + PASS_MS;
   if (now < give_up_at) return false;
   struct process left[SURVIVORS_MAX];
@@ -43,7 +43,7 @@ bool killing_pass(pid_t group, char survivors[SURVIVORS_TEXT]) {
   if (count > SURVIVORS_MAX) count = SURVIVORS_MAX;
   at += (size_t)snprintf(survivors, room, "[");
   for (size_t i = 0; i < count; i++)
-    if (left[i].pid != first) at += (size_t)snprintf(survivors + at, room - at, "%s%d", at > 1 ? "," : "", (int)left[i].pid);
+    if (left[i].pid != reaper) at += (size_t)snprintf(survivors + at, room - at, "%s%d", at > 1 ? "," : "", (int)left[i].pid);
   snprintf(survivors + at, room - at, "]");
   return true;
 }

@@ -9,8 +9,8 @@
 
 enum { SURVIVORS_TEXT = 400 };            // of JSON
 
-// The command lives in a pid namespace whose first process (first.h) is this: it is killed there, wholly and for certain.
-void killing_inside(pid_t first);
+// The command lives in a pid namespace whose reaper (first.h) is this: it is killed there, wholly and for certain.
+void killing_inside(pid_t reaper);
 
 // Sends SIGTERM, once. `group`: the command's process group as long as its leader was not reaped, else 0.
 void killing_begin(pid_t group, uint64_t grace_ms);

@@ -80,7 +80,8 @@ static bool prepare(const struct program *p) {
   sigset_t none;                          // dispositions: the spawner has set them all to their default
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  setpgid(0, 0);
+  if (p->confinement->level & LEVEL_MOUNT) setsid();       // the session of others has no number in its namespace
+  else setpgid(0, 0);
   if (p->request->umask != UMASK_INHERITED) umask((mode_t)p->request->umask);
   failed->stage = "cwd";
   if (fchdir(p->cwd) != 0) return false;
@@ -156,9 +157,29 @@ static pid_t launch_lent(const struct program *p) {
   return pid;
 }
 
+static void become_inside(void *context, int cwd) {
+  struct program inside = *(const struct program *)context;
+  inside.cwd = cwd;
+  become(&inside);
+}
+
+// In the directory that lies in the view where `cwd` lies here.
+static pid_t launch_inside(const struct program *p) {
+  struct stat place;
+  struct start_failure entering;
+  struct first first = { .confinement = p->confinement, .cwd = p->request->cwd, .place = &place, .become = become_inside,
+                         .context = (void *)p };
+  if (fstat(p->cwd, &place) != 0) return -1;
+  pid_t pid = first_begin(&first, p->reaper, &entering);
+  if (pid < 0) borrowed = entering;
+  errno = borrowed.error;
+  return pid;
+}
+
 pid_t launch(const struct program *p, struct start_failure *failure) {
   borrowed = (struct start_failure){ "fork", NULL, 0 };
-  pid_t pid = p->confinement->level & LEVEL_GUARD ? launch_traced(p) : launch_lent(p);
+  unsigned level = p->confinement->level;
+  pid_t pid = level & LEVEL_GUARD ? launch_traced(p) : level & LEVEL_MOUNT ? launch_inside(p) : launch_lent(p);
   *failure = *failed;
   if (pid < 0) failure->error = errno;
   return failure->error == 0 ? pid : -1;  // it never became the command; whoever reaps it need not know it

@@ -188,6 +188,16 @@ static bool wait_for_request(void) {
   }
 }
 
+// What a command sees of its reaper's command line says nothing of the host.
+static void forget_path(char *name) {
+  size_t length = strlen(name);
+  const char *slash = strrchr(name, '/');
+  if (slash == NULL) return;
+  size_t kept = strlen(slash + 1);
+  memmove(name, slash + 1, kept);
+  memset(name + kept, 0, length - kept);
+}
+
 int spawner_run(char **argv) {
   size_t room = 1 << 16, have = 0;
   char *bytes = malloc(room);
@@ -203,7 +213,8 @@ int spawner_run(char **argv) {
   signals = own_signals();
   if (signals < 0) return 1;
   cache_open();
-  helper_arguments(argv);
+  prctl(PR_SET_DUMPABLE, 0);              // nobody looks into the helpers: a command's reaper is a copy of one
+  forget_path(argv[0]);
   pool_fill(signals);
 
   for (;;) {
