@@ -1,6 +1,6 @@
 // Writing to a running command: in order, once each, at its own pace, and across the death of the stub.
 import { createHash, randomBytes } from "node:crypto";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { Agent, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -100,8 +100,9 @@ describeCommandsAtLevels("the stdin of a command", { graceMs: 300 }, (app) => {
 
   it("says that it is closed, and after how much, when the command reads no more or has ended", async () => {
     const gate = join(app.folder, "end");
-    const { commandID } = await start(`exec <&-; until [ -e '${gate}' ]; do sleep 0.02; done`);
-    await eventually("the refusal", async () => (await write(commandID, "", "x"))[0] === 409);
+    const closed = join(app.folder, "closed");
+    const { commandID } = await start(`exec <&-; : > '${closed}'; until [ -e '${gate}' ]; do sleep 0.02; done`);
+    await eventually("that it is closed", () => stat(closed).catch(() => undefined));
     expect(await write(commandID, "?offset=0", "x")).toMatchObject([409, { code: "stdin_closed" }]);
     await writeFile(gate, "");
     await app.commands.get(commandID)?.settled;
