@@ -26,7 +26,7 @@
 #define NEW_NAMESPACES 0x7e020000u
 
 // What is decided by an argument, before `pass` is.
-enum check { NO_CHECK, CHECK_IOCTL, CHECK_SOCKET, CHECK_SOCKETPAIR, CHECK_CLONE, CHECK_EXEC, CHECK_OPEN, CHECK_OPENAT };
+enum check { NO_CHECK, CHECK_IOCTL, CHECK_SOCKET, CHECK_SOCKETPAIR, CHECK_CLONE, CHECK_EXEC, CHECK_OPEN, CHECK_OPENAT, CHECK_PRLIMIT };
 
 struct verdict { uint32_t pass; enum check check; };
 
@@ -77,6 +77,7 @@ static void decide(struct plan *plan) {
   plan->verdicts[SYS_ioctl].check = CHECK_IOCTL;
   plan->verdicts[SYS_socket].check = CHECK_SOCKET;
   plan->verdicts[SYS_socketpair].check = CHECK_SOCKETPAIR;
+  plan->verdicts[SYS_prlimit64].check = CHECK_PRLIMIT;
   SET_ALL(plan, refused, ERRNO(EPERM));
   SET_ALL(plan, absent, ERRNO(ENOSYS));
   if (plan->wants & FILTER_NO_PTRACE) SET_ALL(plan, of_ptrace, ERRNO(EPERM));
@@ -148,6 +149,16 @@ static void check_open(struct plan *plan, int flags, uint32_t pass) {
   give_if(plan, BPF_JEQ_K, 3, ERRNO(EACCES));
 }
 
+// The limits of others of the same user, the stub for one, could be set to nothing: no level looks at that. Reading them is harmless.
+static void check_prlimit(struct plan *plan, uint32_t pass) {
+  load_argument(plan, 0);
+  give_if(plan, BPF_JEQ_K, 0, pass);      // its own
+  load_argument(plan, 2);                 // a pointer: both halves
+  give_unless(plan, BPF_JEQ_K, 0, ERRNO(EPERM));
+  load(plan, offsetof(struct seccomp_data, args[2]) + 4);
+  give_unless(plan, BPF_JEQ_K, 0, ERRNO(EPERM));
+}
+
 static void add_verdict(struct plan *plan, struct verdict verdict) {
   switch (verdict.check) {
   case NO_CHECK: break;
@@ -169,6 +180,7 @@ static void add_verdict(struct plan *plan, struct verdict verdict) {
     load_argument(plan, 3);
     give_if(plan, BPF_JEQ_K, EXEC_UNSEEN, SECCOMP_RET_ALLOW);
     break;
+  case CHECK_PRLIMIT: check_prlimit(plan, verdict.pass); break;
   case CHECK_OPEN: check_open(plan, 1, verdict.pass); break;
   case CHECK_OPENAT: check_open(plan, 2, verdict.pass); break;
   }

@@ -1,6 +1,6 @@
 // The seccomp filter of a command: what no level needs and no level holds by itself. Built once per policy, applied by a system call.
 // Of every level: other ABIs (i386, AArch32: killed, x32: ENOSYS), io_uring (ENOSYS: it acts without system calls), keyctl and friends,
-// TIOCSTI and TIOCLINUX, open_by_handle_at, bpf, perf_event_open, userfaultfd, kexec, modules, ptrace attachments as the level needs.
+// TIOCSTI and TIOCLINUX, limits of other processes, open_by_handle_at, bpf, perf_event_open, userfaultfd, kexec, modules, ptrace attachments as the level needs.
 #ifndef FILTER_H
 #define FILTER_H
 #include "kernel.h"                        // the few structures and numbers of the kernel that no C library has

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -60,6 +61,18 @@ static void closes_calls(void) {
   pid_t pid = fork();
   if (pid == 0) _exit(0);
   CHECK(pid > 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static void leaves_others_their_limits(void) {
+  need_landlock();
+  struct rlimit limit;
+  EQUAL(error_of(prlimit(getppid(), RLIMIT_CORE, NULL, &limit)), 0);
+  EQUAL(error_of(prlimit(getppid(), RLIMIT_CORE, &limit, NULL)), 0);        // the control
+  EQUAL(build(LEVEL_LANDLOCK), 0);
+  restrict_now(NULL);
+  EQUAL(error_of(prlimit(getppid(), RLIMIT_CORE, &limit, NULL)), EPERM);
+  EQUAL(error_of(prlimit(0, RLIMIT_CORE, &limit, NULL)), 0);
+  EQUAL(error_of(setrlimit(RLIMIT_CORE, &limit)), 0);
 }
 
 static void types_into_no_terminal(void) {
@@ -183,6 +196,7 @@ static void knows_harmless_descriptors(void) {
 
 const struct test confine_tests[] = {
   { "confine", "the kernel refuses the calls that no level needs, and lets the others pass", closes_calls },
+  { "confine", "the limits of other processes, the stub for one, stay theirs", leaves_others_their_limits },
   { "confine", "nothing is typed into a terminal", types_into_no_terminal },
   { "confine", "calls by other ABIs kill, or are not there", kills_other_abis },
   { "confine", "what cannot be held is an error, never less", refuses_what_it_cannot_hold },

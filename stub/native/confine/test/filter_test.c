@@ -83,6 +83,10 @@ static void refuses_the_base_everywhere(void) {
     CHECK(verdict(SYS_ioctl, 0, 0x7700000000005412, 0) == ERRNO(EPERM));      // the kernel reads 32 bits of it
     CHECK(verdict(SYS_ioctl, 0, 0x541c, 0) == ERRNO(EPERM));
     CHECK(verdict(SYS_ioctl, 0, 0x5413, 0) == ALLOW);
+    CHECK(verdict(SYS_prlimit64, 0, 7, 0x7ffe00000010) == ALLOW);
+    CHECK(verdict(SYS_prlimit64, 4711, 7, 0) == ALLOW);
+    CHECK(verdict(SYS_prlimit64, 4711, 7, 0x7ffe00000010) == ERRNO(EPERM));
+    CHECK(verdict(SYS_prlimit64, 4711, 7, 0x7ffe00000000) == ERRNO(EPERM));
     CHECK(plain(SYS_read) == ALLOW && plain(SYS_getpid) == ALLOW && plain(SYS_exit_group) == ALLOW && plain(511) == ALLOW);
     CHECK(plain(600) == ALLOW);           // calls to come: the level decides
   }
