@@ -216,7 +216,8 @@ export class RunningCommand implements Command {
     if (this.isSettled || askUser === undefined) return;
     this.#asks ??= new HeldAsks({
       base: this.#base,
-      ask: (ask, signal) => askUser(this.#record.now, ask, signal, (shown) => this.#show(shown)),
+      ask: (ask, signal) => askUser.ask(this.#record.now, ask, signal, (shown) => this.#show(shown)),
+      ending: askUser.ending,
       waits: (isWaiting) => (isWaiting ? this.#limit?.pause() : this.#limit?.resume()),
       warn: (error, message) => this.#owner.warn(error, message),
     });

@@ -31,20 +31,26 @@ export interface HeldAnswer {
   scope: "file" | "directory" | "tree";
 }
 
-/**
- * Asks the user. `show` tells those who follow the command of it, until what it gives is disposed of. Undefined where no answer
- * is wanted any more: `signal`, or the stub ends.
- */
-export type AskUser = (
-  command: { commandID: string; sessionID: string; workspaceID: string },
-  ask: HeldAsk,
-  signal: AbortSignal,
-  show: (ask: Ask) => Disposable,
-) => Promise<HeldAnswer | undefined>;
+/** The way to the user. */
+export interface AskUser {
+  /**
+   * `show` tells those who follow the command of it, until what it gives is disposed of. Undefined where no answer is wanted any
+   * more: `signal`, or this stub ends.
+   */
+  ask(
+    command: { commandID: string; sessionID: string; workspaceID: string },
+    ask: HeldAsk,
+    signal: AbortSignal,
+    show: (ask: Ask) => Disposable,
+  ): Promise<HeldAnswer | undefined>;
+  /** Aborted when this stub asks no more: what is pending is the next one's. */
+  readonly ending: AbortSignal;
+}
 
 export interface HeldAsksOptions {
   base: string;
   ask(ask: HeldAsk, signal: AbortSignal): Promise<HeldAnswer | undefined>;
+  ending: AbortSignal;
   /** The command waits for people now, or does no longer. */
   waits(isWaiting: boolean): void;
   warn(error: unknown, message: string): void;
@@ -67,40 +73,52 @@ export class HeldAsks {
 
   constructor(options: HeldAsksOptions) {
     this.#options = options;
-    this.#serve().catch((error: unknown) => options.warn(error, "the asks of a command cannot be heard"));
+    options.ending.addEventListener("abort", this.#onEnding, { once: true });
+    if (options.ending.aborted) this.close();
+    void this.#serve();
   }
 
   /** The command is over, or this stub. Idempotent. */
   close(): void {
+    this.#options.ending.removeEventListener("abort", this.#onEnding);
     this.#closing.abort();
     this.#socket?.destroy();
     for (const { over } of this.#pending.values()) over.abort();
     this.#pending.clear();
   }
 
+  readonly #onEnding = () => this.close();
+
+  /** Until nobody listens there any more. */
   async #serve(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      const socket = await connectBeside(this.#options.base, SUFFIX.asks);
-      if (socket === undefined || signal.aborted) {
-        socket?.destroy();
-        return;
+    const { base, warn } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      try {
+        const socket = await connectBeside(base, SUFFIX.asks);
+        if (socket === undefined) return;
+        await this.#listen(socket);
+      } catch (error) {
+        warn(error, "the asks of a command cannot be heard; trying again");
       }
-      this.#socket = socket;
-      await this.#listen(socket);
-      this.#socket = undefined;
       await pause(AGAIN_MS, undefined, { ref: false });
     }
   }
 
   /** Until it is hung up. */
   async #listen(socket: Socket): Promise<void> {
+    this.#socket = socket;
+    if (this.#closing.signal.aborted) socket.destroy();
     socket.on("error", () => socket.destroy()); // the lines end with it
-    for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const told: unknown = JSON.parse(line);
-      if (!Told.Check(told)) throw new SyntaxError("not what a helper asks");
-      if ("withdrawn" in told) this.#withdraw(told.id);
-      else this.#take(told);
+    try {
+      for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
+        const told: unknown = JSON.parse(line);
+        if (!Told.Check(told)) throw new SyntaxError("not what a helper asks");
+        if ("withdrawn" in told) this.#withdraw(told.id);
+        else this.#take(told);
+      }
+    } finally {
+      socket.destroy();
+      this.#socket = undefined;
     }
   }
 
@@ -112,14 +130,18 @@ export class HeldAsks {
     const pending: Pending = { over: new AbortController() };
     this.#pending.set(ask.id, pending);
     if (this.#pending.size === 1) this.#options.waits(true);
-    this.#options.ask(ask, pending.over.signal).then(
-      (answer) => {
-        if (answer === undefined) return;
+    this.#options
+      .ask(ask, pending.over.signal)
+      .catch((error: unknown): HeldAnswer => {
+        // a call must not wait for an answer that nobody was asked for
+        this.#options.warn(error, "a running command could not be asked for: it is refused");
+        return { allow: false, scope: "file" };
+      })
+      .then((answer) => {
+        if (answer === undefined || this.#closing.signal.aborted) return;
         pending.answer = answer;
         this.#send(ask.id, answer);
-      },
-      (error: unknown) => this.#options.warn(error, "a running command could not be asked for"),
-    );
+      });
   }
 
   #withdraw(id: string): void {

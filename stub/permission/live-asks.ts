@@ -20,7 +20,7 @@ export interface LiveAsksOptions {
 
 /** What answers the helpers. */
 export function liveAsks({ asks, approvals, guarded, workspace: find }: LiveAsksOptions): AskUser {
-  return async ({ workspaceID, sessionID }, held, signal, show) => {
+  const ask: AskUser["ask"] = async ({ workspaceID, sessionID }, held, signal, show) => {
     const { path, access, kind } = held;
     const workspace = find(workspaceID);
     const directory = kind === "directory" ? path : dirname(path);
@@ -49,6 +49,7 @@ export function liveAsks({ asks, approvals, guarded, workspace: find }: LiveAsks
     if (outcome.reply === "once") await asks.use(entry);
     return answerOf(outcome, scope, entry.question);
   };
+  return { ask, ending: asks.ending };
 }
 
 function answerOf({ reply }: PermissionReply, scope: "file" | "directory", { paths }: Question): HeldAnswer {

@@ -39,9 +39,12 @@ describe.skipIf(compiler === undefined)("an ask of a running command (needs a C 
     const answered = new Promise<boolean>((resolve) => {
       answer = resolve;
     });
-    const askUser: AskUser = async (_command, held, _signal, show) => {
-      using _ = show(askOf(held));
-      return { allow: await answered, scope: "file" };
+    const askUser: AskUser = {
+      async ask(_command, held, _signal, show) {
+        using _ = show(askOf(held));
+        return { allow: await answered, scope: "file" };
+      },
+      ending: new AbortController().signal,
     };
     place = await scratchHome();
     await mkdir(join(place.home, "other"));

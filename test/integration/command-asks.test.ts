@@ -1,19 +1,33 @@
 // A running command that wants what was not approved waits, is asked for, and goes on. The user is a function here; live-asks.test.ts
 // has the whole way through the stub.
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { connectBeside } from "../../stub/commands/beside.js";
 import type { AskUser, HeldAnswer, HeldAsk } from "../../stub/commands/held-asks.js";
 import { type CommandApp, commandApp, run } from "../fixtures/command-app.js";
 import { guardPolicy, type Home, scratchHome } from "../fixtures/guarded.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { confined, type Level } from "../fixtures/levels.js";
+import { eventually } from "../fixtures/workbench.js";
 
 const LEVEL_ASK = 8;
 const compiler = await cCompiler();
 const levels: Level[] = ["landlock", "mount+landlock", "mount"];
+
+/** Connects as a stub does; the first line that it is told. */
+async function listen(base: string) {
+  const socket = await connectBeside(base, ".asks");
+  if (socket === undefined) throw new Error("nobody listens");
+  const closed = once(socket, "close");
+  const [line] = (await once(createInterface({ input: socket }), "line")) as [string];
+  return { socket, line, closed };
+}
 
 describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C compiler)", (level) => {
   let place: Home & AsyncDisposable;
@@ -21,10 +35,19 @@ describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C com
   let asked: HeldAsk[];
   let answer: (ask: HeldAsk) => Promise<HeldAnswer> | HeldAnswer;
   let askWaitMs: number;
-  const askUser: AskUser = async (_command, ask) => {
-    asked.push(ask);
-    return answer(ask);
+  let confine: () => Promise<object>;
+  const askUser: AskUser = {
+    async ask(_command, ask) {
+      asked.push(ask);
+      return answer(ask);
+    },
+    ending: new AbortController().signal,
   };
+  /** At `mount` alone nothing would keep a command from writing to what it was given to read, so that is what is asked. */
+  const reading =
+    level === "mount"
+      ? { access: "write" as const, operation: "read" }
+      : { access: "read" as const, operation: "open" };
   beforeEach(async () => {
     asked = [];
     answer = () => ({ allow: true, scope: "directory" });
@@ -35,11 +58,11 @@ describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C com
     await writeFile(join(place.home, "other/second"), "second\n");
     await symlink("../other/secret", join(place.project, "link"));
     const policy = await guardPolicy([place.project, place.temporary]);
-    const admit = async () => {
+    confine = async () => {
       const confinement = confined(level, policy);
       return { confinement: { ...confinement, level: confinement.level | LEVEL_ASK, askWaitMs } };
     };
-    app = await commandApp({ admit, askUser });
+    app = await commandApp({ admit: confine, askUser });
   });
   afterEach(async () => {
     await app[Symbol.asyncDispose]();
@@ -59,9 +82,8 @@ describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C com
         id: expect.stringMatching(/^per_[A-Za-z0-9]{26}$/),
         path: other("secret"),
         kind: "file",
-        access: "read",
         program: "cat",
-        operation: "open",
+        ...reading,
       },
     ]);
     await shell("cat link");
@@ -75,8 +97,8 @@ describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C com
     expect(ran.end).toMatchObject({
       exit: 1,
       blocked: [
-        { path: other("secret"), access: "read", operation: "open" },
-        { path: other("second"), access: "read", operation: "open" },
+        { path: other("secret"), ...reading },
+        { path: other("second"), ...reading },
       ],
     });
     expect(asked).toHaveLength(1);
@@ -176,6 +198,110 @@ describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C com
     const ran = await shell("timeout 0.3 cat link; echo status $?");
     expect(ran.stdout.toString()).toBe("status 124\n");
     expect(ran.end).toMatchObject({ exit: 0 });
+  });
+
+  it("a directory outside is listed, and what it holds read; not at mount alone, where it would be a door", async () => {
+    // not ls: it looks before it opens, and in a view nothing is there
+    const list = `python3 -c 'import os; print(*sorted(os.listdir("../other")), sep="\\n")'`;
+    const ran = await shell(`${list} && cat ../other/second && cd ../other && cat second`);
+    if (level === "mount") {
+      expect(ran.stdout.toString()).toBe("");
+      expect(asked).toEqual([]);
+      return;
+    }
+    const seen = "second\nsecret\nsecond\n";
+    // there is nothing to go to in a view
+    expect(ran.stdout.toString()).toBe(level === "landlock" ? `${seen}second\n` : seen);
+    expect(asked).toMatchObject([{ path: join(place.home, "other"), kind: "directory", access: "read" }]);
+  });
+
+  it("a directory of the host, once given, is no way to change what lies beyond the view", async () => {
+    const script = `import os
+try:
+    fd = os.open("../other", os.O_RDONLY)
+except OSError:
+    raise SystemExit
+for change in (
+    lambda: os.chmod("secret", 0o666, dir_fd=fd),
+    lambda: os.utime("secret", (1, 1), dir_fd=fd),
+    lambda: os.open("../project/../other/second", os.O_WRONLY, dir_fd=fd),
+    lambda: os.mkdir("made", dir_fd=fd),
+):
+    try:
+        change()
+        print("changed")
+    except OSError as error:
+        print("refused")
+`;
+    answer = ({ access }) => ({ allow: access === "read", scope: "directory" });
+    const before = await stat(other("secret"));
+    await writeFile(join(place.project, "change.py"), script);
+    const ran = await shell("python3 change.py");
+    expect(ran.stdout.toString()).toBe(level === "mount" ? "" : "refused\n".repeat(4));
+    const after = await stat(other("secret"));
+    expect([after.mode, after.mtimeMs]).toEqual([before.mode, before.mtimeMs]);
+  });
+
+  it("unix sockets are connected to inside what is approved, and not outside", async () => {
+    const script = `import os, socket
+def attempt(name, address, kind=socket.SOCK_STREAM):
+    try:
+        socket.socket(socket.AF_UNIX, kind).connect(address)
+        print(name, "connected")
+    except OSError as error:
+        print(name, "refused")
+own = socket.socket(socket.AF_UNIX)
+own.bind("own.sock")
+own.listen(5)
+attempt("own", "own.sock")
+attempt("absolute", os.path.realpath("own.sock"))
+attempt("outside", "../other/sock")
+attempt("link", "sock-link")
+attempt("abstract", "\\0ocrs-ask-test")
+attempt("datagram", "own.sock", socket.SOCK_DGRAM)
+net = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(net.getsockname())
+print("net connected")
+`;
+    await writeFile(join(place.project, "connect.py"), script);
+    await symlink("../other/sock", join(place.project, "sock-link"));
+    const servers: Server[] = [];
+    for (const path of [other("sock"), "\0ocrs-ask-test"]) {
+      const server = createServer().listen(path);
+      await once(server, "listening");
+      servers.push(server);
+    }
+    const ran = await shell("python3 connect.py 2>&1");
+    for (const server of servers) server.close();
+    const lines = ["own connected", "absolute connected", "outside refused", "link refused", "abstract refused"];
+    expect(ran.stdout.toString().trim().split("\n")).toEqual([...lines, "datagram refused", "net connected"]);
+    const socket = { path: other("sock"), access: "write", operation: "connect" };
+    if (level === "landlock") expect(ran.end?.blocked).toContainEqual(socket);
+  });
+
+  it("what no stub takes is refused after a while", async () => {
+    askWaitMs = 300;
+    await using lonely = await commandApp({ admit: confine });
+    const ran = await run(lonely, { command: "cat link", cwd: place.project });
+    expect(ran.end).toMatchObject({ exit: 1, blocked: [{ path: other("secret") }] });
+  });
+
+  it("two who listen are told the same, one after the other; what makes no sense is passed over", async () => {
+    await using lonely = await commandApp({ admit: confine });
+    const ran = run(lonely, { command: "cat link", cwd: place.project });
+    const base = await eventually(async () => {
+      const [socket] = (await readdir(join(lonely.folder, "commands"))).filter((name) => name.endsWith(".asks"));
+      return socket === undefined ? undefined : join(lonely.folder, "commands", socket.slice(0, -".asks".length));
+    });
+    const first = await listen(base);
+    const second = await listen(base);
+    expect(second.line).toBe(first.line);
+    await first.closed;
+    const { id } = JSON.parse(first.line) as { id: string };
+    const nonsense = ["nonsense", "allow", `allow ${id}`, "allow per_unknown file", `allow ${id} everything`];
+    second.socket.write([...nonsense, `deny ${id} file`, `allow ${id} file`, ""].join("\n"));
+    expect((await ran).end).toMatchObject({ exit: 1 });
+    second.socket.destroy();
   });
 
   it("a pipe outside is opened without holding up the rest of the command", async () => {

@@ -44,7 +44,8 @@ int change_find(const struct seccomp_notif *q, const struct call *call, const ch
     return named_descriptor((pid_t)q->pid, descriptor, out) == FOUND ? 0 : ENOENT;
   }
   errno = 0;
-  if (named_find((pid_t)q->pid, at, path[0] == 0 && flags & AT_EMPTY_PATH ? "." : path, by_name ? NAMED_NOFOLLOW : 0, out) == FOUND) return 0;
+  if (path[0] == 0 && flags & AT_EMPTY_PATH) path = ".";
+  if (named_inside((pid_t)q->pid, at, path, by_name ? NAMED_NOFOLLOW : 0, out) == FOUND) return 0;
   return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ? errno : EACCES;
 }
 

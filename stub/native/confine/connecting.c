@@ -75,7 +75,7 @@ static int allow_local(struct attempt *attempt, pid_t pid, const struct notify_h
     hooks->blocked(path, true, "connect");
     return EACCES;
   }
-  if (named_inside(pid, path, &named) != FOUND) return ENOENT;
+  if (named_inside(pid, AT_FDCWD, path, 0, &named) != FOUND) return ENOENT;
   attempt->pinned = named.fd;
   if (!S_ISSOCK(named.type)) return ECONNREFUSED;
   if (!grants_socket(named.real)) {
@@ -135,7 +135,7 @@ static int attempt_it(int listener, const struct seccomp_notif *call, const stru
   uint64_t id = call->id;
   attempt->length = (socklen_t)call->data.args[2];
   if (attempt->length < sizeof(sa_family_t) || attempt->length > sizeof attempt->address) return EINVAL;
-  if (!named_copy(pid, call->data.args[1], &attempt->address, attempt->length)) return EFAULT;
+  if (!named_copy(pid, call->data.args[1], &attempt->address, attempt->length)) return errno == EPERM ? EACCES : EFAULT;
   attempt->socket = take(pid, (int)call->data.args[0]);
   if (attempt->socket < 0) return errno;
   attempt->family = option(attempt->socket, SO_DOMAIN);

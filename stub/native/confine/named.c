@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -128,12 +129,18 @@ static bool unshow(char *path) {
   return false;
 }
 
+// Whether the mount under what is pinned in the view is one to write to: an approved one, or one that is the command's alone.
+static bool on_writable_mount(const struct named *named) {
+  struct statvfs mount;
+  return fstatvfs(named->fd, &mount) == 0 && !(mount.f_flag & ST_RDONLY);
+}
+
 static enum found find_in_view(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
   char text[PATH_MAX];
   if (!open_root(pid) || !absolute(pid, at, path, text) || policy_below(text, "/proc")) return FOUND_NOT;
   if (look(view_root, text, how, RESOLVE_IN_ROOT, out) == FOUND) {
     bool held = !(how & NAMED_WRITE) && !out->absent;     // all that the view holds may be read
-    if (!held) held = unshow(out->real) || grants_look(out->real, true) == VERDICT_COVERED || policy_below(out->real, "/proc");
+    if (!held) held = on_writable_mount(out) || unshow(out->real) || grants_look(out->real, true) == VERDICT_COVERED;
     if (held) return let_go(out);
     let_go(out);
   }
@@ -168,12 +175,12 @@ enum found named_descriptor(pid_t pid, int descriptor, struct named *out) {
   return out->fd >= 0 && name_it(out) ? FOUND : let_go(out);
 }
 
-enum found named_inside(pid_t pid, const char *path, struct named *out) {
+enum found named_inside(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
   char text[PATH_MAX];
   out->fd = -1;
-  if (view == NULL) return find_with_us(pid, AT_FDCWD, path, 0, out);
-  if (!open_root(pid) || !absolute(pid, AT_FDCWD, path, text)) return FOUND_NOT;
-  if (look(view_root, text, 0, RESOLVE_IN_ROOT, out) != FOUND) return FOUND_NOT;
+  if (view == NULL) return find_with_us(pid, at, path, how, out);
+  if (!open_root(pid) || !absolute(pid, at, path, text)) return FOUND_NOT;
+  if (look(view_root, text, how, RESOLVE_IN_ROOT, out) != FOUND) return FOUND_NOT;
   unshow(out->real);
   return FOUND;
 }

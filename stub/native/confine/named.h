@@ -30,14 +30,14 @@ enum found {
 void named_in_view(const struct policy *policy);
 
 // `at`: a descriptor of the process; AT_FDCWD: its working directory. Below /proc, and through one of its magic links, is always
-// FOUND_NOT. With a view, so is what it holds and (with NAMED_WRITE) lets write to; the rest is looked for where the host has it.
+// FOUND_NOT. With a view, so is what it holds and (with NAMED_WRITE) lets write to: the rest is looked for where the host has it.
 enum found named_find(pid_t pid, int at, const char *path, unsigned how, struct named *out);
 
 // What a descriptor of the process is open on.
 enum found named_descriptor(pid_t pid, int descriptor, struct named *out);
 
-// What the command itself would find, in its view where it has one. For sockets, whose `real` is as the policy names it.
-enum found named_inside(pid_t pid, const char *path, struct named *out);
+// What the command itself would find, in its view where it has one; `real` is as the policy names it.
+enum found named_inside(pid_t pid, int at, const char *path, unsigned how, struct named *out);
 
 // Reads a string of the process. False if it cannot be read, or is longer than `room`.
 bool named_read(pid_t pid, uint64_t address, char *out, size_t room);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,7 @@ static int listener = -1;
 static unsigned level;
 static const struct notify_hooks *hooks;
 static struct held *held[HELD_MAX];
+static bool beyond_view;                  // a directory of the host was given: from there on the mounts do not say what may be changed
 
 void notify_begin(int fd, const struct policy *policy, unsigned of, const struct notify_hooks *with) {
   uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
@@ -70,16 +72,32 @@ static bool may_be_given(const struct held *call) {
   return !directory || (level & LEVEL_LANDLOCK) != 0 || (level & LEVEL_MOUNT) == 0;
 }
 
+// Without Landlock nothing keeps a command from opening what it was given a second time (/proc/self/fd), for writing: where the user
+// may do that, to read it is to write it, and that is what is asked for.
+static bool reading_is_writing(const struct held *call) {
+  struct stat found;
+  char path[32];
+  bool held_by_landlock = level & LEVEL_LANDLOCK || !(level & LEVEL_MOUNT);
+  if (call->write || held_by_landlock || fstat(call->named.fd, &found) != 0) return call->write;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", call->named.fd);
+  return found.st_uid == geteuid() || access(path, W_OK) == 0;
+}
+
+static void hand_out(const struct held *call) {
+  beyond_view |= level & LEVEL_MOUNT && S_ISDIR(call->named.type) && !call->named.absent && !call->giving.change.any;
+  give(listener, &call->giving, &call->named);
+}
+
 // Decides one call whose file is pinned. True if it holds on to it.
 static bool decide(struct held *call) {
   switch (grants_look(call->named.real, call->write)) {
   case VERDICT_COVERED:
-    if (call->giving.change.any) give(listener, &call->giving, &call->named);
+    if (call->giving.change.any) hand_out(call);
     else go_on(call->giving.id);
     return false;
   case VERDICT_GRANTED:
-    if (may_be_given(call)) give(listener, &call->giving, &call->named);
-    else refuse(call);
+    if (!may_be_given(call)) refuse(call);
+    else if (call->giving.change.any || still_there(call->giving.id)) hand_out(call);
     return false;
   case VERDICT_REFUSED:
     refuse(call);
@@ -128,6 +146,10 @@ static bool serve_open(const struct seccomp_notif *q, const struct call *call, i
   if (changes || flags & O_CREAT) how |= NAMED_WRITE;
   if (named_find(one.giving.pid, at, path, how, &one.named) != FOUND) return false;
   one.write = changes || one.named.absent;
+  if (reading_is_writing(&one) && !one.write) {
+    one.write = true;
+    one.operation = "read";
+  }
   bool fails = S_ISLNK(one.named.type) || S_ISSOCK(one.named.type) || (!one.named.absent && flags & O_EXCL && flags & O_CREAT);
   if (fails) go_on(q->id);                // with the kernel's own error
   if (fails || !decide(&one)) close(one.named.fd);
@@ -136,10 +158,10 @@ static bool serve_open(const struct seccomp_notif *q, const struct call *call, i
 
 // ---- calls that change what they name ------------------------------------------------------------------------------
 
-// In a view the mounts say what may be changed. False: it is none of ours.
+// In a view the mounts say what may be changed, as long as it is all that the command has. False: it is none of ours.
 static bool serve_change(const struct seccomp_notif *q, const struct call *call, const char *path) {
   struct held one = { .giving = { .id = q->id, .pid = (pid_t)q->pid, .change = { .any = true, .number = q->data.nr } } };
-  if (level & LEVEL_MOUNT) return false;
+  if (level & LEVEL_MOUNT && !beyond_view) return false;
   one.write = true;
   one.operation = call->operation;
   memcpy(one.giving.change.args, q->data.args, sizeof q->data.args);
@@ -178,7 +200,7 @@ static int directory_of(const struct seccomp_notif *q, const struct call_path *p
 // A change of something whose name cannot be read (the process lets nobody look) must not go on; without a name it is one by a
 // descriptor. True: it is answered.
 static bool unreadable(const struct seccomp_notif *q, const struct call_path *path) {
-  if (q->data.args[path->path] == 0 || level & LEVEL_MOUNT) return false;
+  if (q->data.args[path->path] == 0 || (level & LEVEL_MOUNT && !beyond_view)) return false;
   give_answer(listener, q->id, -EACCES, 0);
   return true;
 }
