@@ -116,17 +116,15 @@ static bool absolute(pid_t pid, int at, const char *path, char *out) {
   return true;
 }
 
-// What the view shows under another name is named as the host has it. True where that changed something.
-static bool unshow(char *path) {
+// What the view shows under another name is named as the policy has it.
+static void unshow(char *path) {
   char host[PATH_MAX];
   for (size_t i = 0; i < view->count; i++) {
     const struct entry *entry = &view->entries[i];
     if (entry->kind != ENTRY_BIND || !policy_below(path, entry->shown)) continue;
-    if (snprintf(host, sizeof host, "%s%s", entry->path, path + strlen(entry->shown)) >= (int)sizeof host) return true;
-    strcpy(path, host);
-    return true;
+    if (snprintf(host, sizeof host, "%s%s", entry->path, path + strlen(entry->shown)) < (int)sizeof host) strcpy(path, host);
+    return;
   }
-  return false;
 }
 
 // Whether the mount under what is pinned in the view is one to write to: an approved one, or one that is the command's alone.
@@ -140,11 +138,10 @@ static enum found find_in_view(pid_t pid, int at, const char *path, unsigned how
   if (!open_root(pid) || !absolute(pid, at, path, text) || policy_below(text, "/proc")) return FOUND_NOT;
   if (look(view_root, text, how, RESOLVE_IN_ROOT, out) == FOUND) {
     bool held = !(how & NAMED_WRITE) && !out->absent;     // all that the view holds may be read
-    if (!held) held = on_writable_mount(out) || unshow(out->real) || grants_look(out->real, true) == VERDICT_COVERED;
+    if (!held) held = on_writable_mount(out) || grants_look(out->real, true) == VERDICT_COVERED;
     if (held) return let_go(out);
     let_go(out);
   }
-  if (unshow(text)) return FOUND_NOT;     // that place is the command's own: what is absent there is absent
   return look(AT_FDCWD, text, how, 0, out);
 }
 
@@ -181,6 +178,6 @@ enum found named_inside(pid_t pid, int at, const char *path, unsigned how, struc
   if (view == NULL) return find_with_us(pid, at, path, how, out);
   if (!open_root(pid) || !absolute(pid, at, path, text)) return FOUND_NOT;
   if (look(view_root, text, how, RESOLVE_IN_ROOT, out) != FOUND) return FOUND_NOT;
-  unshow(out->real);
+  if (!policy_covers(view, out->real, true)) unshow(out->real);   // roots may lie below such a place
   return FOUND;
 }
