@@ -1,6 +1,7 @@
 // Terminals, in OpenCode's shapes (1.18.33): `/pty` and the WebSocket of `/pty/:id/connect`.
 import { type Static, Type } from "typebox";
 import { OnAsk } from "./command.js";
+import { Enforcement } from "./health.js";
 import { PermissionID } from "./ids.js";
 
 export const PtyID = Type.String({
@@ -26,6 +27,8 @@ export const Pty = Type.Object({
   pid: Type.Integer(),
   /** Once it has exited; 128 and the signal's number where a signal ended it, as shells say it. */
   exitCode: Type.Optional(Type.Integer()),
+  /** What holds it; nothing is asked in a terminal. Missing in answers of older stubs. */
+  enforcement: Type.Optional(Enforcement),
 });
 export type Pty = Static<typeof Pty>;
 

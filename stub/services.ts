@@ -30,6 +30,7 @@ import { Gate } from "./permission/gate.js";
 import { liveAsks } from "./permission/live-asks.js";
 import { Reruns } from "./permission/reruns.js";
 import type { Problems } from "./problems.js";
+import { startupFiles } from "./pty/held-terminal.js";
 import { Terminals } from "./pty/terminals.js";
 import { Search } from "./search/search.js";
 import { KeptSession, Sessions } from "./sessions.js";
@@ -174,6 +175,11 @@ export async function createServices(options: ServicesOptions): Promise<Services
     audit,
     bus,
     loginEnvironment: (signal) => commands.loginEnvironment(signal),
+    hold: async (workspace, login, granted) => {
+      await enforcement.ready;
+      return enforcement.holdTerminal(workspace, login, [...granted, ...startupFiles(host.home)]);
+    },
+    folder: join(stateDirectory, "terminals"),
     exists: (workspaceID) => workspaces.find(workspaceID) !== undefined,
   });
   workspaces.onDelete(({ id }) => terminals.removeAll(id));

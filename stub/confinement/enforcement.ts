@@ -5,6 +5,7 @@ import type { Workspace } from "../../protocol/workspace.js";
 import type { Surroundings } from "../commands/host-environment.js";
 import type { Confinement } from "../commands/request.js";
 import { type Protected, refuseRoot } from "../permission/refusals.js";
+import type { HeldTerminal } from "../pty/held-terminal.js";
 import type { Granted } from "./entries.js";
 import { enforcementAt, type Levels } from "./levels.js";
 import type { Policies, PolicyWish } from "./policy.js";
@@ -137,6 +138,15 @@ export class EnforcementService {
     const { helper, policies } = this.#options;
     const bytes = policy?.() ?? policies.of(workspace, { isView: cheapest === "mount", lent }).bytes;
     return { helper, level: cheapest, policy: bytes };
+  }
+
+  /** For a terminal: what a command gets, but nothing is asked. Throws what `refuseUnheld` throws. Only once `ready`. */
+  holdTerminal(workspace: Workspace, login: Readonly<Record<string, string>>, lent: Granted[]): HeldTerminal {
+    const { enforcement, confinement, surroundings } = this.hold(workspace, { lent });
+    const { level, landlockAbi, reason } = enforcement;
+    const unasked = enforcementAt({ level, ask: false, landlockAbi, reason }, workspace.network !== false);
+    const variables = surroundings?.variables(login) ?? {};
+    return { enforcement: unasked, helper: this.#options.helper, policy: confinement?.policy, variables };
   }
 
   #known(): Levels {

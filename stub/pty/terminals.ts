@@ -4,11 +4,13 @@ import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID } from "../../protocol/ids.js";
 import { type Pty, PtyClose, type PtyCreate, type PtyUpdate } from "../../protocol/pty.js";
 import type { Workspace } from "../../protocol/workspace.js";
+import type { Granted } from "../confinement/entries.js";
 import type { EventBus } from "../events/bus.js";
 import { type FileContext, pinToRead } from "../files/access.js";
 import type { Pin } from "../files/pin.js";
 import type { AuditLog } from "../state/audit.js";
 import { loadPtyAddon } from "./addon.js";
+import { type HeldTerminal, heldProgram } from "./held-terminal.js";
 import { Terminal } from "./terminal.js";
 import { TerminalClient } from "./terminal-client.js";
 
@@ -31,6 +33,10 @@ export interface TerminalsOptions {
   audit: AuditLog;
   bus: EventBus;
   loginEnvironment(signal?: AbortSignal): Promise<Record<string, string>>;
+  /** What holds a terminal of this workspace, with what this request was granted once. Throws `enforcement_unavailable`. */
+  hold(workspace: Workspace, login: Record<string, string>, granted: Granted[]): Promise<HeldTerminal>;
+  /** Ours, for what the helper reads once. */
+  folder: string;
   /** Whether the workspace was not deleted meanwhile. */
   exists(workspaceID: string): boolean;
 }
@@ -84,10 +90,11 @@ export class Terminals {
       this.#starting -= 1;
     }
     await using _pinned = directory;
+    const held = await this.#options.hold(workspace, login, context.pass.grants);
     if (!this.#options.exists(workspace.id)) throw new RemoteError("workspace_unknown", `no workspace ${workspace.id}`);
     const file = command ?? login.SHELL ?? "/bin/sh";
     const words = LOGIN_SHELLS.has(basename(file)) ? [...args, "-l"] : [...args];
-    return this.#start(context, { file, args: words, directory, login, request });
+    return this.#start(context, { file, args: words, directory, login, request, held });
   }
 
   update(workspace: Workspace, id: string, { title, size }: PtyUpdate): Pty {
@@ -131,7 +138,7 @@ export class Terminals {
     await Promise.all([...this.#all.values()].map((terminal) => terminal.end(LAST_GRACE_MS)));
   }
 
-  #start({ pass }: FileContext, { file, args, directory, login, request }: Prepared): Pty {
+  #start({ pass }: FileContext, { file, args, directory, login, request, held }: Prepared): Pty {
     const { workspace } = pass.asker;
     const id = newID("pty");
     const cwd = directory.real;
@@ -143,17 +150,27 @@ export class Terminals {
       cwd,
       decision: pass.decision,
     });
+    const { folder } = this.#options;
+    const program = heldProgram(held, { id, file, args, cwd, folder });
     const terminal = new Terminal({
       addon: loadPtyAddon(this.#options.addon),
-      file,
-      args,
-      env: { ...login, ...request.env, TERM: "xterm-256color", OPENCODE_TERMINAL: "1", PWD: cwd },
+      file: program.file,
+      args: program.args,
+      env: { ...login, ...held.variables, ...request.env, TERM: "xterm-256color", OPENCODE_TERMINAL: "1", PWD: cwd },
       // The pinned directory itself, whatever its name leads to by now.
       cwd: directory.path,
       size: request.size ?? { cols: 80, rows: 24 },
-      info: { id, title: request.title || `Terminal ${id.slice(-4)}`, command: file, args, cwd },
+      info: {
+        id,
+        title: request.title || `Terminal ${id.slice(-4)}`,
+        command: file,
+        args,
+        cwd,
+        enforcement: held.enforcement,
+      },
       workspaceID: workspace.id,
       onExit: ({ info, workspaceID }) => {
+        program.ended();
         this.#options.audit.write({ event: "exit", ...audited, exit: info.exitCode });
         this.#publish("pty.exited", { id, exitCode: info.exitCode }, workspaceID);
         this.#forgetOldest();
@@ -199,6 +216,7 @@ interface Prepared {
   directory: Pin;
   login: Record<string, string>;
   request: PtyCreate;
+  held: HeldTerminal;
 }
 
 /** To stand somewhere is to read it, as for a command. */

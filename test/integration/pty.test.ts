@@ -6,7 +6,7 @@ import { newID } from "../../protocol/ids.js";
 import type { Pty } from "../../protocol/pty.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import { EventSource } from "../fixtures/event-source.js";
-import { eventually, processName } from "../fixtures/processes.js";
+import { eventually, hostPid, processName } from "../fixtures/processes.js";
 import { connectPty, type PtyConnectOptions, type PtyTestClient } from "../fixtures/pty-client.js";
 import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
@@ -52,6 +52,7 @@ describe("/pty", () => {
       cwd: workspace.directory,
       status: "running",
       pid: expect.any(Number),
+      enforcement: expect.objectContaining({ level: expect.any(String), ask: false }),
     });
     expect((await get(pty)).body).toEqual(pty);
     expect((await bench.send("/pty", { workspace: workspace.id })).body).toEqual([pty]);
@@ -62,19 +63,21 @@ describe("/pty", () => {
 
   it("gives the login environment and what was asked for, and no secret and no descriptor of the stub's", async () => {
     const first = await run("sleep 100");
-    const script = "env; for f in /proc/self/fd/*; do echo fd $(readlink $f); done; echo fds shown; sleep 100";
+    const script = "env; echo I am $$.; echo all shown; sleep 100";
     const pty = await run(script, { env: { MINE: "ä=1", TERM: "vt100" } });
     const client = await connect(pty);
-    const text = await client.until(/fds shown/);
+    const text = await client.until(/all shown/);
     expect(text).toContain("MINE=ä=1\r\n");
     expect(text).toContain("TERM=xterm-256color\r\n");
     expect(text).toContain("OPENCODE_TERMINAL=1\r\n");
     expect(text).not.toMatch(/OPENCODE_REMOTE_SSH|s3cret|SSH_CLIENT/);
     const links: string[] = [];
-    for (const name of await readdir(`/proc/${pty.pid}/fd`)) {
-      const link = await readlink(`/proc/${pty.pid}/fd/${name}`).catch(() => undefined);
+    const shell = await hostPid(Number(/I am (\d+)\./.exec(text)?.[1]));
+    for (const name of await readdir(`/proc/${shell}/fd`)) {
+      const link = await readlink(`/proc/${shell}/fd/${name}`).catch(() => undefined);
       if (link !== undefined) links.push(link);
     }
+    expect(links.length).toBeGreaterThan(0);
     expect(links.filter((link) => !/^\/dev\/pts\/\d+$/.test(link))).toEqual([]);
     const environment = await readFile(`/proc/${first.pid}/environ`, "utf8");
     expect(environment).not.toContain(bench.stub.token);
@@ -298,17 +301,35 @@ describe("the WebSocket of a terminal", () => {
   });
 });
 
+describe("what holds a terminal", () => {
+  it("is what holds a command: its workspace is there, what lies beside it is not, and its record says the level", async () => {
+    await writeFile(join(bench.stub.home, "beside"), "s3cret\n");
+    const pty = await run(
+      "cat ../beside; echo mine > own; cat own; cat /proc/self/status | grep NoNewPrivs; echo DONE; sleep 100",
+    );
+    const { level } = pty.enforcement ?? { level: "missing" };
+    const text = await (await connect(pty)).until(/DONE/);
+    expect(text).toContain("mine\r\n");
+    const isHeld = level !== "static" && level !== "off";
+    expect(text.includes("s3cret")).toBe(!isHeld);
+    if (isHeld) expect(text).toMatch(/NoNewPrivs:\s+1/);
+    expect(await readdir(join(bench.stub.installRoot, "state/terminals"))).toEqual([]);
+  });
+});
+
 describe("the end of a terminal", () => {
   it("takes everything along that descends from it, also what ignores the hangup or has a session of its own", async () => {
     const pty = await run(
       "trap '' HUP; setsid sleep 301 & sleep 302 & (trap '' HUP TERM; sleep 303) & ps -o pid= --ppid $$; echo READY; wait",
     );
     const client = await connect(pty);
-    const pids = [...(await client.until(/READY/)).matchAll(/^\s*(\d+)\r$/gm)].map((match) => Number(match[1]));
-    expect(pids.length).toBeGreaterThanOrEqual(3);
+    const shown = [...(await client.until(/READY/)).matchAll(/^\s*(\d+)\r$/gm)].map((match) => Number(match[1]));
+    const pids: number[] = [];
+    for (const own of shown) pids.push((await hostPid(own)) ?? 0); // ps itself has ended
+    expect(pids.filter((pid) => pid > 0).length).toBeGreaterThanOrEqual(3);
     const answer = await bench.send(`/pty/${pty.id}`, { method: "DELETE", workspace: workspace.id });
     expect(answer.body).toBe(true);
-    for (const pid of [pty.pid, ...pids]) expect(await alive(pid)).toBe(false);
+    for (const pid of [pty.pid, ...pids]) if (pid > 0) expect(await alive(pid)).toBe(false);
     expect((await client.closed).code).toBe(1000);
     expect((await get(pty)).status).toBe(404);
   });

@@ -20,6 +20,7 @@ static const char HELP[] =
   "\n"
   "  --policy FILE     what may be reached, in the format of policy.h; or:\n"
   "  --policy-fd N\n"
+  "  --policy-once FILE   it is removed as soon as it was read\n"
   "  --sys PATH        read and execute; links are followed, what is absent is passed over\n"
   "  --dev PATH        a device\n"
   "  --ro PATH         read and execute: a directory with all below it, or a file\n"
@@ -36,11 +37,12 @@ static const char HELP[] =
   "Nothing ran if the status is 125 (usage), 124 (the level cannot be had here), 123 (an approval no longer names what was approved)\n"
   "or 122 (a file or directory is open as 0, 1 or 2); 127 and 126: there is no such program, or it cannot be executed.\n";
 
-enum option_code { OPTION_HELP = 1, PROBE, LEVEL, POLICY, POLICY_FD, NO_NETWORK, CWD, MIN_ABI, MAX_ABI, REPORT, SHORT_FORM };
+enum option_code { OPTION_HELP = 1, PROBE, LEVEL, POLICY, POLICY_FD, POLICY_ONCE, NO_NETWORK, CWD, MIN_ABI, MAX_ABI, REPORT, SHORT_FORM };
 
 static const struct option OPTIONS[] = {
   { "help", no_argument, NULL, OPTION_HELP },         { "probe", no_argument, NULL, PROBE },
   { "level", required_argument, NULL, LEVEL },        { "policy", required_argument, NULL, POLICY },
+  { "policy-once", required_argument, NULL, POLICY_ONCE },
   { "policy-fd", required_argument, NULL, POLICY_FD }, { "no-network", no_argument, NULL, NO_NETWORK },
   { "cwd", required_argument, NULL, CWD },            { "min-abi", required_argument, NULL, MIN_ABI },
   { "max-abi", required_argument, NULL, MAX_ABI },    { "report", no_argument, NULL, REPORT },
@@ -102,6 +104,10 @@ int confine_cli(int argc, char **argv) {
     case LEVEL: level = optarg; break;
     case POLICY:
       if (!read_policy(&words, optarg, -1)) return usage(strerror(errno), optarg);
+      break;
+    case POLICY_ONCE:
+      if (!read_policy(&words, optarg, -1)) return usage(strerror(errno), optarg);
+      unlink(optarg);
       break;
     case POLICY_FD:
       if (!read_policy(&words, NULL, number_of(optarg))) return usage("cannot read --policy-fd", optarg);
