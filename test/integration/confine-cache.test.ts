@@ -1,16 +1,19 @@
 // What the kernel holds a command to is built once for a policy, kept by the spawner, and applied by every command with that policy.
 import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Frame, FrameType } from "../../protocol/frames.js";
+import { encodeCancel } from "../../stub/commands/request.js";
 import { guardPolicy } from "../fixtures/guarded.js";
+import { canHang, hangingMount } from "../fixtures/hanging-mount.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { confined, type Level } from "../fixtures/levels.js";
 import { eventually } from "../fixtures/processes.js";
 import { outputOf, type RawSpawner, rawSpawner } from "../fixtures/raw-spawner.js";
 
 const compiler = await cCompiler();
+const hangs = await canHang();
 const levels: Level[] = ["landlock", "mount", "mount+landlock"];
 
 describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C compiler)", (level) => {
@@ -87,6 +90,31 @@ describe.skipIf(compiler === undefined).each(levels)("at level %s (needs a C com
     expect(said).toMatchObject({ stage: "confine", part: "policy" });
     await expect(readFile(join(project(), "ran"))).rejects.toMatchObject({ code: "ENOENT" });
   });
+
+  it.skipIf(!hangs)(
+    "a file system that does not answer holds up nobody but who asked for it (needs root, FUSE, python3)",
+    async () => {
+      const dead = join(folder, "dead");
+      await mkdir(dead);
+      const policy = await guardPolicy([project()], { lines: [`sys - ${dead}/tool`] });
+      await using _ = await hangingMount(dead);
+      const id = nextID++;
+      spawner.start(id, join(folder, "records", String(id)), "touch ran", {
+        cwd: project(),
+        confinement: confined(level, policy),
+      });
+      for (let i = 0; i < 5; i++) expect(await output("echo others", await guardPolicy([project()]))).toBe("others\n");
+      expect(spawner.frames.some((frame) => frame.id === id)).toBe(false); // it waits
+      spawner.socket.write(encodeCancel(id, "abort"));
+      const last = await eventually("its end", () => spawner.frames.find((f) => f.id === id));
+      expect(last.type).toBe(FrameType.failed);
+      expect(JSON.parse(Buffer.from(last.payload).toString())).toMatchObject({
+        stage: "confine",
+        errno: constants.errno.ECANCELED,
+      });
+      await expect(readFile(join(project(), "ran"))).rejects.toMatchObject({ code: "ENOENT" });
+    },
+  );
 
   it("two hundred policies leave no more behind than the thirty-two that are kept", async () => {
     const policy = (await guardPolicy([project()])).toString();
