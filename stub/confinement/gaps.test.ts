@@ -38,3 +38,14 @@ it("every gap has its sentence in docs/security.md", () => {
   const page = readFileSync(join(import.meta.dirname, "../../docs/security.md"), "utf8");
   for (const [gap, sentence] of Object.entries(GAPS)) expect(page).toContain(`| \`${gap}\` | ${sentence} |`);
 });
+
+it("without a pid namespace a view shows the host's processes, and lets signals pass unless Landlock holds them", () => {
+  const without = (level: EnforcementLevel, landlockAbi: number) =>
+    gapsOf({ ...facts, level, landlockAbi, processes: false }).filter(
+      (gap) => gap === "signals" || gap === "proc-cmdline",
+    );
+  expect(gapsOf({ ...facts, level: "mount" })).not.toContain("signals");
+  expect(without("mount", 7)).toEqual(["proc-cmdline", "signals"]);
+  expect(without("mount+landlock", 5)).toEqual(["proc-cmdline", "signals"]);
+  expect(without("mount+landlock", 6)).toEqual(["proc-cmdline"]);
+});

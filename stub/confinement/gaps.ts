@@ -5,9 +5,11 @@ import type { Enforcement } from "../../protocol/health.js";
 export interface GapFacts extends Pick<Enforcement, "level" | "ask" | "landlockAbi"> {
   /** False: the workspace denies it. */
   network: boolean;
+  /** False: at a level with `mount` commands see the host's processes. */
+  processes?: boolean | undefined;
 }
 
-export function gapsOf({ level, ask, landlockAbi, network }: GapFacts): Gap[] {
+export function gapsOf({ level, ask, landlockAbi, network, processes }: GapFacts): Gap[] {
   const reach: Gap = network ? "network" : "network-denial";
   switch (level) {
     case "off":
@@ -26,7 +28,13 @@ export function gapsOf({ level, ask, landlockAbi, network }: GapFacts): Gap[] {
       ];
     case "mount":
     case "mount+landlock":
-      return ["pre-existing-hard-links", ...(network ? [reach] : []), ...(ask ? [] : ["no-unix-sockets" as const])];
+      return [
+        "pre-existing-hard-links",
+        ...(network ? [reach] : []),
+        ...(ask ? [] : ["no-unix-sockets" as const]),
+        ...(processes === false ? ["proc-cmdline" as const] : []),
+        ...(processes === false && (level === "mount" || landlockAbi < 6) ? ["signals" as const] : []),
+      ];
     case "landlock":
       return [
         "pre-existing-hard-links",

@@ -11,7 +11,12 @@ import { gapsOf } from "./gaps.js";
 
 const run = promisify(execFile);
 
-const Trial = Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String()) });
+const Trial = Type.Object({
+  ok: Type.Boolean(),
+  reason: Type.Optional(Type.String()),
+  /** False: a command sees the host's processes, because no `/proc` of its own can be mounted (some containers). */
+  processes: Type.Optional(Type.Boolean()),
+});
 
 /** What `helper confine --probe` prints. */
 const Trials = Type.Object({
@@ -37,6 +42,8 @@ export interface Levels {
   level: EnforcementLevel;
   ask: boolean;
   landlockAbi: number;
+  /** False: at this level with `mount` commands have no pid namespace. */
+  processes?: boolean | undefined;
   /** Why it is no better. */
   reason?: string | undefined;
   /** The trial itself went wrong: what was found out is too little, not too much. */
@@ -62,8 +69,8 @@ export function chooseLevel(trials: Trials, forced?: EnforcementLevel): Levels {
 }
 
 /** As everybody is told. */
-export function enforcementAt({ level, ask, landlockAbi, reason }: Levels, network: boolean): Enforcement {
-  const gaps = gapsOf({ level, ask, landlockAbi, network });
+export function enforcementAt({ level, ask, landlockAbi, processes, reason }: Levels, network: boolean): Enforcement {
+  const gaps = gapsOf({ level, ask, landlockAbi, processes, network });
   return { level, ask, landlockAbi, gaps, ...(reason === undefined ? {} : { reason }) };
 }
 
@@ -73,14 +80,18 @@ function best({ levels, landlockAbi, notify }: Trials): Levels {
   const lacking = better.map((each) => `${each}: ${levels[each].reason ?? "does not work"}`).join("; ");
   const reason = lacking === "" ? undefined : lacking;
   if (level === undefined) return { level: "static", ask: false, landlockAbi, reason };
-  return { level, ask: level === "guard" || notify, landlockAbi, reason };
+  return { level, ask: level === "guard" || notify, landlockAbi, ...processesOf(levels[level]), reason };
 }
 
 function exactly(forced: EnforcementLevel, { levels, landlockAbi, notify }: Trials): Levels {
   const reason = `the stub was started with --level ${forced}`;
   if (isUntried(forced)) return { level: forced, ask: false, landlockAbi, reason };
   if (!levels[forced].ok) throw unavailable(forced, levels[forced].reason ?? "it does not work here");
-  return { level: forced, ask: forced === "guard" || notify, landlockAbi, reason };
+  return { level: forced, ask: forced === "guard" || notify, landlockAbi, ...processesOf(levels[forced]), reason };
+}
+
+function processesOf({ processes }: Static<typeof Trial>): Pick<Levels, "processes"> {
+  return processes === undefined ? {} : { processes };
 }
 
 async function tryAll(helper: string): Promise<Trials> {

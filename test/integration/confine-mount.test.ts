@@ -1,4 +1,5 @@
 // Level `mount`: a view of the file system that holds nothing but what was approved, and a pid namespace for each command.
+import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -256,7 +257,12 @@ describe.skipIf(compiler === undefined || !isRoot)("where no /proc can be mounte
     "level %s holds files all the same, without a pid namespace",
     async (level) => {
       await using home = await confinedProject();
-      await using at = await confinedProject({ helper: await containedHelper(home.folder) });
+      const helper = await containedHelper(home.folder);
+      const probe = (program: string) =>
+        JSON.parse(execFileSync(program, ["confine", "--probe"], { encoding: "utf8" })).levels;
+      expect(probe(helper)[level]).toEqual({ ok: true, processes: false });
+      expect(probe(await helperBinary())[level]).toEqual({ ok: true });
+      await using at = await confinedProject({ helper });
       const policy = await guardPolicy([at.project]);
       await writeFile(join(at.folder, "secret"), "secret\n");
       expect(

@@ -24,16 +24,16 @@
 #define OUTSIDE "/etc"
 #define ASKED "/dev/null"
 
-struct trial { int error; char reason[120]; };            // error 0: it works
+struct trial { int error; char reason[120]; bool shared; };            // error 0: it works; `shared`: without a pid namespace
 
 static struct trial failed(const char *what, int error) {
-  struct trial trial = { error ? error : EIO, "" };
+  struct trial trial = { error ? error : EIO, "", false };
   snprintf(trial.reason, sizeof trial.reason, "%s: %s", what, strerror(trial.error));
   return trial;
 }
 
 static struct trial wrong(const char *what) {
-  struct trial trial = { EIO, "" };
+  struct trial trial = { EIO, "", false };
   snprintf(trial.reason, sizeof trial.reason, "%s", what);
   return trial;
 }
@@ -49,7 +49,7 @@ static struct trial look_around(void) {
   if (!opens(INSIDE)) return failed(INSIDE " is refused, although it was approved", errno);
   if (!opens("/proc/self/stat")) return failed("/proc is refused, although it was approved", errno);
   if (opens(OUTSIDE)) return wrong(OUTSIDE " opens, although it was not approved");
-  return (struct trial){ 0, "" };
+  return (struct trial){ 0, "", false };
 }
 
 // Returns in the first process of the view; the one that enters it waits for that.
@@ -76,7 +76,10 @@ static struct trial try_level(unsigned level) {
   if (level & LEVEL_GUARD && (error = guard_background(&built.policy, -1)) != 0) return failed("ptrace", error);
   if (level & LEVEL_MOUNT && (error = enter_view(&built)) != 0) return failed("namespace", error);
   error = confine_restrict(&built, NULL, &stage);
-  return error != 0 ? failed(stage, error) : look_around();
+  if (error != 0) return failed(stage, error);
+  struct trial trial = look_around();
+  trial.shared = level & LEVEL_MOUNT && !built.namespaces.processes;
+  return trial;
 }
 
 // ---- asking ------------------------------------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ static struct trial try_notify(unsigned unused) {
   int error = listener < 0 ? 0 : answer(listener);
   if (pid > 0) waitpid(pid, &status, 0);
   if (error == 0) error = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-  return error == 0 ? (struct trial){ 0, "" } : failed("seccomp notification", error);
+  return error == 0 ? (struct trial){ 0, "", false } : failed("seccomp notification", error);
 }
 
 // ---- each in a process of its own, which does not come back --------------------------------------------------------------
@@ -159,7 +162,7 @@ static struct trial in_child(struct trial (*attempt)(unsigned level), unsigned l
 }
 
 static void print(const char *name, const struct trial *trial, const char *end) {
-  if (trial->error == 0) printf("\"%s\":{\"ok\":true}%s", name, end);
+  if (trial->error == 0) printf("\"%s\":{\"ok\":true%s}%s", name, trial->shared ? ",\"processes\":false" : "", end);
   else printf("\"%s\":{\"ok\":false,\"reason\":\"%s\",\"errno\":%d}%s", name, trial->reason, trial->error, end);
 }
 
