@@ -10,7 +10,7 @@ import type { Report } from "./report.js";
 import { interleave, median } from "./samples.js";
 
 const exec = promisify(execFile);
-const FILES = { inGit: 2000, searched: 5000, compiled: 30 };
+export const FILES = { inGit: 2000, searched: 5000, compiled: 30 };
 
 interface Work {
   name: string;
@@ -18,7 +18,7 @@ interface Work {
   rounds: number;
 }
 
-const WORK: Work[] = [
+export const WORK: Work[] = [
   { name: "sh -c true", argv: ["sh", "-c", "true"], rounds: 100 },
   { name: `git status, ${FILES.inGit} files`, argv: ["git", "-C", "git", "status", "--short"], rounds: 15 },
   { name: "git log", argv: ["git", "-C", "git", "log", "--oneline"], rounds: 15 },
@@ -55,7 +55,8 @@ export async function guarded(report: Report): Promise<void> {
   }
 }
 
-async function layOut(project: string): Promise<void> {
+/** What the work is done on, below `project`. */
+export async function layOut(project: string): Promise<void> {
   const lines = (count: number) =>
     Array.from({ length: count }, (_, i) => `int f${i}(int a) { return a * ${i}; }`).join("\n");
   await writeFile(

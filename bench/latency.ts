@@ -12,6 +12,8 @@ export interface LatencyOptions {
   /** Rounds that are not counted: JavaScript is compiled while it runs, on both sides, and is not "hot" before. */
   warmup: number;
   pauseMs?: number;
+  /** `best`: confined at the best level there is. */
+  enforcement: "best" | "off";
   /** Of our p50 to the floor's. */
   limit: number;
 }
@@ -19,7 +21,7 @@ export interface LatencyOptions {
 export async function latency(host: BenchHost, report: Report, options: LatencyOptions): Promise<void> {
   const { remote } = await host.remote();
   const caller = {
-    session: await openWorkspace(remote, host.work),
+    session: await openWorkspace(remote, host.work, options.enforcement),
     sessionID: newID("ses"),
   };
   const ssh = await OpenSsh.start(host.target);

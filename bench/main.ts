@@ -1,5 +1,6 @@
 // npm run bench [SECTION…]: every figure beside its limit, as ratios within this run; exit 1 on a miss. Default: all sections.
 import { bulk } from "./bulk.js";
+import { confine } from "./confine.js";
 import { connect } from "./connect.js";
 import { ended } from "./ended.js";
 import { events } from "./events.js";
@@ -20,15 +21,23 @@ const NEAR: Record<string, Section> = {
   memory: idleMemory,
   connect: (host, report) => connect(host, report, { title: "connect, loopback", rounds: 15, limit: 0.6 }),
   latency: (host, report) =>
-    latency(host, report, { title: "`true`, loopback, hot", rounds: 400, warmup: 300, limit: 1.8 }),
+    latency(host, report, {
+      title: "`true`, unconfined, loopback, hot",
+      rounds: 400,
+      warmup: 300,
+      enforcement: "off",
+      limit: 1.8,
+    }),
   idle: (host, report) =>
     latency(host, report, {
-      title: "`true`, loopback, 60 ms of idle before each",
+      title: "`true`, unconfined, loopback, 60 ms of idle before each",
       rounds: 60,
       warmup: 20,
       pauseMs: 60,
+      enforcement: "off",
       limit: 2.5,
     }),
+  confine,
   bulk,
   many,
   ended,
@@ -40,7 +49,7 @@ const NEAR: Record<string, Section> = {
 const FAR: Record<string, (host: BenchHost, report: Report, name: string) => Promise<void>> = {
   "far-connect": (host, report, name) => connect(host, report, { title: `connect, ${name}`, rounds: 9, limit: 0.8 }),
   "far-latency": (host, report, name) =>
-    latency(host, report, { title: `\`true\`, ${name}`, rounds: 40, warmup: 20, limit: 1.1 }),
+    latency(host, report, { title: `\`true\`, ${name}`, rounds: 40, warmup: 20, enforcement: "best", limit: 1.1 }),
   "far-files": farFiles,
 };
 /** Several by one name. */

@@ -3,7 +3,7 @@
 export interface Figure {
   name: string;
   value: number;
-  unit: "x" | "ms" | "MB" | "bytes" | "/s";
+  unit: "x" | "ms" | "us" | "MB" | "bytes" | "/s";
   /** At most this; undefined: printed for information. */
   limit?: number;
   /** At least this. */

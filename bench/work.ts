@@ -5,10 +5,16 @@ import type { OutputChunk, RunnerSession } from "../plugin/runner/runner.js";
 import { newID } from "../protocol/ids.js";
 import { HOST_NAME } from "./host.js";
 
-export async function openWorkspace(remote: Remote, directory: string): Promise<RunnerSession> {
+/** Commands of it are confined at the best level there is, unless `enforcement` says otherwise. */
+export async function openWorkspace(
+  remote: Remote,
+  directory: string,
+  enforcement: "best" | "off" = "best",
+): Promise<RunnerSession> {
   return remote.runner.createSession({
     host: HOST_NAME,
     directory,
+    enforcement,
     workspaceID: await remote.workspaceID(HOST_NAME, directory),
   });
 }

@@ -13,6 +13,7 @@ import type { PluginConfig } from "./config/schema.js";
 import { type ApproverKey, loadApprover } from "./laptop/approver-key.js";
 import { HostsFile, type KnownHost } from "./laptop/hosts-file.js";
 import { type StatePaths, statePaths } from "./laptop/state-directory.js";
+import type { Seen } from "./runner/enforcement-text.js";
 import type { OutputChunk, RunnerProvider } from "./runner/runner.js";
 import { createSshRunner } from "./runner/ssh/provider.js";
 import { sameWish, USUAL_WISH, type Wishes } from "./runner/ssh/wishes.js";
@@ -88,6 +89,8 @@ export interface Remote {
   /** The directory last worked in on this host, as the user named it. */
   lastDirectory(name: string): Promise<string | undefined>;
   rememberDirectory(name: string, directory: string): Promise<void>;
+  /** How commands are held there now; gives how they were when it was last seen. */
+  enforcementSeen(name: string, now: Seen): Promise<Seen | undefined>;
   /** What runs on a host; undefined where no stub does. Changes nothing there. */
   status(name: string, signal?: AbortSignal): Promise<HostStatus | undefined>;
   /** What was remembered of the hosts that were used. */
@@ -198,6 +201,15 @@ class ComposedRemote implements Remote {
   async rememberDirectory(name: string, directory: string): Promise<void> {
     const host = await this.resolve(name);
     await this.#hostsFile.update(host.name, (known) => ({ ...known, lastDirectory: directory }));
+  }
+
+  async enforcementSeen(name: string, now: Seen): Promise<Seen | undefined> {
+    const host = await this.resolve(name);
+    const before = (await this.#hostsFile.get(host.name))?.enforcement;
+    if (before?.level !== now.level || before.landlockAbi !== now.landlockAbi) {
+      await this.#hostsFile.update(host.name, (known) => ({ ...known, enforcement: now }));
+    }
+    return before;
   }
 
   async known(): Promise<Record<string, KnownHost>> {

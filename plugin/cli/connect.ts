@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureStateDirectory } from "../laptop/state-directory.js";
 import type { CliContext, Command } from "./context.js";
+import { enforcementLines } from "./enforcement.js";
 import { hostOf } from "./host-words.js";
 import { printable } from "./printable.js";
 
@@ -20,6 +21,7 @@ export const connect: Command = async (context) => {
   const identity = await link.ready(interrupt.signal);
   const client = await remote.client(host);
   const approver = await client.approver.secret(interrupt.signal);
+  const health = await client.health(interrupt.signal);
   const port = await remote.localPort(host);
   const ready = performance.now() - began;
   progress.clear();
@@ -34,13 +36,15 @@ export const connect: Command = async (context) => {
     const timings = { ssh: round(ssh), bootstrap: round(bootstrap), connect: round(total), ready: round(ready) };
     const stub = { version, pid, instanceID };
     if (headers === undefined) {
-      const facts = { url: port.url, token: identity.token, approver, host: link.host, stub, timings };
+      const { enforcement } = health;
+      const facts = { url: port.url, token: identity.token, approver, host: link.host, stub, enforcement, timings };
       await write("stdout", `${JSON.stringify(facts)}\n`);
     } else {
       await write(
         "stdout",
         [
           `connected to ${printable(link.host)} in ${timings.ready} ms: stub ${printable(version)}, pid ${pid}`,
+          ...(await enforcementLines(remote, link.host, health.enforcement)),
           `  url      ${port.url}`,
           `  headers  ${headers.file} (token and approver; gone when this ends)`,
           "",

@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { newID } from "../../protocol/ids.js";
+import { enforcementText } from "../runner/enforcement-text.js";
 import { explanations } from "../runner/explanations.js";
 import type {
   CommandResult,
@@ -115,6 +116,7 @@ async function runIn(
       else await lastWords(context, host, result, receiver);
     }
     progress.clear();
+    if (context.globals.verbose) await context.write("stderr", `${printable(enforcementText(result.enforcement))}\n`);
     return await receiver.end(result);
   } catch (error) {
     if (codeOf(error) === "aborted" && (error as RemoteError).details !== undefined) {

@@ -1,5 +1,6 @@
 // `setup HOST`: the same way that every connection goes, without work behind it; proved by an authenticated answer.
 import type { Command } from "./context.js";
+import { enforcementLines } from "./enforcement.js";
 import { hostOf } from "./host-words.js";
 import { printable } from "./printable.js";
 
@@ -27,7 +28,7 @@ export const setup: Command = async ({ invocation, globals, remote, write, progr
   const lines = [
     `${printable(link.host)} (${printable(hostname)}, ${printable(platform)} ${printable(arch)}): the stub ${did}`,
     `  version ${printable(version)}, pid ${stub.pid}, in ${printable(root ?? "")}`,
-    `  enforcement ${printable(enforcement.level)}${enforcement.gaps.length > 0 ? `, not held: ${printable(enforcement.gaps.join(", "))}` : ""}`,
+    ...(await enforcementLines(remote, link.host, enforcement)),
   ];
   if (identity.instanceID !== stub.instanceID) lines.push("  it was started anew meanwhile");
   await write("stdout", `${lines.join("\n")}\n`);

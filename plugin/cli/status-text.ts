@@ -1,6 +1,7 @@
 // What `status` shows for people. Everything that came from the host is stripped of control sequences.
 import type { CommandRecord } from "../../protocol/command.js";
 import type { HostStatus } from "../compose.js";
+import { enforcementText } from "../runner/enforcement-text.js";
 import { printable } from "./printable.js";
 import { table } from "./table.js";
 
@@ -11,7 +12,8 @@ export function stubLines(host: string, { health, latencyMs, workspaces }: HostS
   const up = age(Date.now() - stub.startedAt);
   return [
     `${printable(host)} (${printable(hostname)}): stub ${printable(version)}, pid ${stub.pid}, up ${up}`,
-    `  round trip ${latencyMs.toFixed(1)} ms, enforcement ${printable(enforcement.level)}, lease ${lease === null ? "none" : "held"}`,
+    `  round trip ${latencyMs.toFixed(1)} ms, lease ${lease === null ? "none" : "held"}`,
+    `  ${printable(enforcementText(enforcement))}`,
     ...workspaces.map(
       ({ name, directory }) => `  workspace ${printable(name)}: ${printable(directory ?? "no directory")}`,
     ),

@@ -1,11 +1,13 @@
 // One anchor's host, as the tools see it: the runner's session, made when first used, and what is known of the host.
 import { RemoteError } from "../../protocol/errors.js";
 import type { InFlightJournal } from "../laptop/in-flight.js";
+import type { Seen } from "../runner/enforcement-text.js";
 import type { HostFacts, RunnerProvider, RunnerSession } from "../runner/runner.js";
 import { type AnchorRecord, wishOf } from "./anchor.js";
 import { Asks } from "./asks.js";
 import { AwayCommands } from "./away.js";
 import { ConnectionWatch } from "./connection-watch.js";
+import { EnforcementNotice } from "./enforcement-notice.js";
 import { type LiveOutput, liveOutput } from "./live-output.js";
 import type { CallContext, OpencodeClient } from "./opencode-types.js";
 import { PathLocks } from "./path-locks.js";
@@ -26,6 +28,8 @@ export interface AnchoredHostOptions {
   saved: SavedOutput;
   journal: InFlightJournal;
   limits(): OutputLimits;
+  /** As `EnforcementNoticeOptions.seen`. */
+  seen(host: string, enforcement: Seen): Promise<Seen | undefined>;
 }
 
 /** How long a model's turn waits for news of a host that was known before, milliseconds. */
@@ -42,6 +46,7 @@ export class AnchoredHost implements ToolHost {
   readonly saved: SavedOutput;
   readonly journal: InFlightJournal;
   readonly away: AwayCommands;
+  readonly enforcement: EnforcementNotice;
   readonly #options: AnchoredHostOptions;
   #session: Promise<RunnerSession> | undefined;
   #facts: HostFacts | undefined;
@@ -56,6 +61,8 @@ export class AnchoredHost implements ToolHost {
     this.saved = saved;
     this.journal = journal;
     this.away = new AwayCommands({ host: this.name, journal, saved });
+    const seen = (enforcement: Seen) => options.seen(this.name, enforcement);
+    this.enforcement = new EnforcementNotice({ host: this.name, client: options.client, anchor: this.anchor, seen });
   }
 
   /** As the user named it. */

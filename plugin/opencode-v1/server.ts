@@ -59,6 +59,7 @@ async function inside(
     client: input.client,
     saved: new SavedOutput(join(options.stateDir, "output")),
     journal: new InFlightJournal(inFlightDirectory(options.stateDir)),
+    seen: async (host, enforcement) => (await remote.get()).enforcementSeen(host, enforcement),
     limits: () => ({ ...limits, timeoutMs: options.commandTimeoutMs }),
   });
   // One more name for the same place: where it has no other, its own.

@@ -4,7 +4,7 @@ import type { Remote } from "../compose.js";
 /** What the plugin needs of the composition root. */
 export type PluginRemote = Pick<
   Remote,
-  "runner" | "hosts" | "resolve" | "workspaceID" | "lastDirectory" | "rememberDirectory" | "close"
+  "runner" | "hosts" | "resolve" | "workspaceID" | "lastDirectory" | "rememberDirectory" | "enforcementSeen" | "close"
 >;
 
 export interface RemoteLease {

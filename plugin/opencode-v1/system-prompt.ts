@@ -1,5 +1,7 @@
 // What the model is told about where it works: the host, its directory, its instructions. The anchor's own path, and
 // where the user's files lie on the laptop, never reach it. Pure.
+
+import { enforcementText } from "../runner/enforcement-text.js";
 import type { HostFacts } from "../runner/runner.js";
 import { printable } from "./printable.js";
 
@@ -40,6 +42,7 @@ function environment(place: PromptPlace, directory: string, date: string | undef
     `  Workspace root folder: ${printable(directory)}`,
     `${HOST_LINE}${printable(at)}, over SSH: every file and every command of your tools is there, none on the user's own machine`,
     `  Platform: ${printable(facts?.platform ?? "linux")}`,
+    ...(facts ? [`  Commands there: ${printable(enforcementText(facts.enforcement))}`] : []),
     ...(date ? [date] : []),
     ...(place.failure ? [`  The host cannot be used at the moment: ${printable(place.failure)}`] : []),
     "</env>",

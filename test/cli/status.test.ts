@@ -66,7 +66,8 @@ describe.skipIf(!canRunCli)(`status (${cliReason})`, () => {
     const { text } = await status("box");
     const lines = text.split("\n");
     expect(lines[0]).toMatch(new RegExp(`^box \\(.*\\): stub 0\\.1\\.0, pid ${pid}, up `));
-    expect(lines[1]).toMatch(/^ {2}round trip \d+\.\d ms, enforcement \w+/);
+    expect(lines[1]).toMatch(/^ {2}round trip \d+\.\d ms, lease/);
+    expect(lines[2]).toMatch(/^ {2}enforcement [\w+]+: /);
     const [on, off] = [lines.indexOf("running"), lines.indexOf("ended")];
     expect(lines[on + 1]).toMatch(/^ {2}cmd_\w+ {2}running .*since .*sleep 300/);
     expect(lines[off + 1]).toMatch(new RegExp(`^\\* ${ended.commandID}  exit 3 .* ago, took .* 3\\.9 kB`));

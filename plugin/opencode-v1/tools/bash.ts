@@ -110,6 +110,7 @@ async function runOnHost(host: ToolHost, call: Call, args: BashArguments) {
   const notes = [
     ...notesOf(result, timeoutMs, host.name),
     ...(await blockedNotes(call, result)),
+    ...(await host.enforcement.of(sessionID, result.enforcement, args.unconfined === true)),
     ...(await away.notes()),
   ];
   await (result.cancelUnconfirmed ? inFlight.leave() : inFlight.end());

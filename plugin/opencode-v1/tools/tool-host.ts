@@ -5,6 +5,7 @@ import type { HostFacts, OperationOptions, RunnerSession } from "../../runner/ru
 import type { Asks } from "../asks.js";
 import type { AwayCommands } from "../away.js";
 import { type ConnectionWatch, WAIT_FOR_CALL_MS, WAIT_FOR_COMMAND_MS } from "../connection-watch.js";
+import type { EnforcementNotice } from "../enforcement-notice.js";
 import { toolError } from "../failure.js";
 import type { LiveOutput } from "../live-output.js";
 import type { CallContext, CallResult } from "../opencode-types.js";
@@ -35,6 +36,7 @@ export interface ToolHost {
   /** Commands that went on without anybody. */
   away: AwayCommands;
   live(context: CallContext): LiveOutput;
+  enforcement: EnforcementNotice;
   /** Calls whose answer was cut: OpenCode overwrites that mark of a plugin tool, so it is set again afterwards. */
   truncated: Set<string>;
 }
