@@ -63,12 +63,27 @@ describe("the host's question as OpenCode's prompt", () => {
     ]);
   });
 
-  it("shows the whole command that is to run unconfined, under a name of its own", async () => {
+  it("shows the whole command that is to run unconfined, and takes no rule for an answer", async () => {
     const asks = new Asks("prod");
     const seen: unknown[] = [];
-    const call = asks.forCall(context(async (request) => void seen.push(request)));
-    await call.onAsk({ ...ask, permission: "unconfined", command: "sudo true" }, new AbortController().signal);
-    expect(seen).toEqual([expect.objectContaining({ permission: "unconfined", patterns: ["sudo true"], always: [] })]);
+    const prompts = { shown: true };
+    const call = asks.forCall(
+      context(async (request) => {
+        seen.push(request);
+        if (!prompts.shown) return;
+        asked(asks, request, "per_oc");
+        replied(asks, "per_oc", "once");
+      }),
+    );
+    const unconfined: RunnerAsk = { ...ask, permission: "unconfined", command: "sudo true" };
+    const { signal } = new AbortController();
+    expect(await call.onAsk(unconfined, signal)).toEqual({ reply: "once" });
+    prompts.shown = false;
+    expect(await call.onAsk(unconfined, signal)).toMatchObject({ reply: "reject", message: expect.any(String) });
+    seen.pop();
+    expect(seen).toEqual([
+      expect.objectContaining({ permission: "external_directory", patterns: ["unconfined: sudo true"], always: [] }),
+    ]);
   });
 
   it("tells once from always by the event, also when that comes after the prompt is gone", async () => {

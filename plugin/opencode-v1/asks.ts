@@ -8,9 +8,13 @@ import type { CallContext, LooseEvent } from "./opencode-types.js";
 /** After the prompt is gone its answer's event is there already, or never comes. Milliseconds. */
 const REPLY_EVENT_MS = 2000;
 
+const NOT_BY_RULE =
+  "to run unconfined is for the user to allow each time, and a rule of OpenCode's configuration allowed it without asking";
+
 interface Pending {
   requestID?: string;
   reply?: Reply;
+  shown: () => void;
   replied: () => void;
 }
 
@@ -37,6 +41,7 @@ export class Asks {
       const pending = this.#byAsk.get(String(metadata?.permissionID));
       if (!pending || typeof properties.id !== "string") return;
       pending.requestID = properties.id;
+      pending.shown();
       this.#byRequest.set(properties.id, pending);
     } else if (event.type === "permission.replied") {
       const pending = this.#byRequest.get(String(properties.requestID));
@@ -66,10 +71,18 @@ export class Asks {
     const answered = new Promise<void>((resolve) => {
       replied = resolve;
     });
-    const pending: Pending = { replied };
+    let show: () => void = () => undefined;
+    const shown = new Promise<void>((resolve) => {
+      show = resolve;
+    });
+    const pending: Pending = { replied, shown: show };
     this.#byAsk.set(ask.permissionID, pending);
     try {
       await context.ask({ ...promptOf(ask, this.#host), always: [] });
+      if (ask.permission === "unconfined" && pending.requestID === undefined) await within(shown, REPLY_EVENT_MS);
+      if (ask.permission === "unconfined" && pending.requestID === undefined) {
+        return { reply: "reject", message: NOT_BY_RULE };
+      }
       if (pending.requestID !== undefined && pending.reply === undefined) await within(answered, REPLY_EVENT_MS);
       // No prompt was shown: a rule of the user's configuration allowed it, this once.
       return { reply: pending.reply === "always" ? "always" : "once" };
@@ -85,9 +98,10 @@ function promptOf(ask: RunnerAsk, host: string) {
   const { permission, path, access, paths, command, reason, permissionID } = ask;
   const about = { access, reason, host, permissionID };
   if (permission === "unconfined") {
+    // OpenCode allows by itself what has a name that it does not know; this one it asks about.
     return {
-      permission,
-      patterns: [command ?? reason],
+      permission: "external_directory",
+      patterns: [`unconfined: ${command ?? reason}`],
       metadata: { ...about, filepath: path, parentDir: path, command },
     };
   }

@@ -33,14 +33,27 @@ export function entryOf({ path, access, kind, identity }: Granted): Entry | unde
   return { text: `${word}-file ${parent} ${path}`, live: file === undefined ? "-" : `${file.dev}:${file.ino}` };
 }
 
-/** Of lines that say what every command may reach: `sys` and `ro` are read, `dev` is written, too. */
-export function isInBase(lines: string[], path: string, access: Access): boolean {
-  return lines.some((line) => {
+/** The paths of lines that say what every command may reach. */
+export interface BaseReach {
+  /** With all that is below. */
+  read: string[];
+  /** Devices. */
+  written: Set<string>;
+}
+
+export function reachOf(lines: string[]): BaseReach {
+  const reach: BaseReach = { read: [], written: new Set() };
+  for (const line of lines) {
     const [kind = "", identity = ""] = line.split(" ", 2);
-    const known = line.slice(kind.length + identity.length + 2);
-    if (kind === "dev") return path === known;
-    return access === "read" && (kind === "sys" || kind === "ro" || kind === "ro-file") && isWithin(path, known);
-  });
+    const path = line.slice(kind.length + identity.length + 2);
+    if (kind === "dev") reach.written.add(path);
+    else if (kind === "sys" || kind === "ro" || kind === "ro-file") reach.read.push(path);
+  }
+  return reach;
+}
+
+export function reaches({ read, written }: BaseReach, path: string, access: Access): boolean {
+  return written.has(path) || (access === "read" && read.some((known) => isWithin(path, known)));
 }
 
 /** `dev:ino` of what has this name, no link followed. */

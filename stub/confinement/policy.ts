@@ -9,7 +9,7 @@ import type { HostFacts } from "../host.js";
 import type { Approvals } from "../permission/approvals.js";
 import { covers } from "../permission/evaluate.js";
 import { type Base, CurrentBase, type CurrentBaseOptions } from "./current-base.js";
-import { entryOf, type Granted, isInBase } from "./entries.js";
+import { type BaseReach, entryOf, type Granted, reaches, reachOf } from "./entries.js";
 import type { PrivateDirectories } from "./private-directories.js";
 import { type RedirectOptions, redirects } from "./redirects.js";
 
@@ -49,6 +49,7 @@ export class Policies {
   readonly #options: PoliciesOptions;
   readonly #made = new Map<string, Made>();
   readonly #current: CurrentBase;
+  #reach: { base: Base; reach: BaseReach } | undefined;
 
   constructor(options: PoliciesOptions) {
     this.#options = options;
@@ -93,7 +94,9 @@ export class Policies {
 
   /** Whether every command may do that, whatever is approved. `path` is absolute, as it is written or as it really is. */
   isBase(path: string, access: Access): boolean {
-    return isInBase(this.#current.get().entries, path, access);
+    const base = this.#current.get();
+    if (this.#reach?.base !== base) this.#reach = { base, reach: reachOf(base.entries) };
+    return reaches(this.#reach.reach, path, access);
   }
 
   forget(workspaceID: string): void {

@@ -1,6 +1,6 @@
 // The paths that a command's text names, looked up on this host: what lies outside of what was approved is asked for before the
 // command runs, all of it at once. It is a guess for the user's sake; what holds the command is its level.
-import { lstat, realpath, stat } from "node:fs/promises";
+import { constants, lstat, access as mayAccess, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { isWithin } from "../../protocol/paths.js";
@@ -39,7 +39,7 @@ export async function pathsOutside(named: NamedPath[], place: CommandPlace): Pro
     const found = await inTime(each.use === "entry" ? entryAt(path) : lookAt(path, each.use));
     if (found === "late") break;
     const target = found === undefined ? undefined : targetOf(found, each, place);
-    if (target !== undefined) wanted.push(target);
+    if (target !== undefined && (await inTime(isPossible(target))) === true) wanted.push(target);
   }
   return wanted;
 }
@@ -105,6 +105,16 @@ async function isPrivate(path: string, use: NamedPath["use"], { privateTmp }: Co
     () => true,
     () => false,
   );
+}
+
+/** What the host's own permissions refuse needs nobody's approval: the command fails as it would anyway. */
+async function isPossible({ target, access }: Wanted): Promise<boolean> {
+  try {
+    await mayAccess(target.path, access === "read" ? constants.R_OK : constants.W_OK);
+    return true;
+  } catch (error) {
+    return !["EACCES", "EPERM", "EROFS"].includes(codeOf(error) ?? "");
+  }
 }
 
 interface Found {

@@ -1,13 +1,14 @@
 // What is asked before a command runs: the paths that its text names outside of what was approved, all of them at once.
 import { access, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import type { CommandRecord } from "../../protocol/command.js";
 import { newID } from "../../protocol/ids.js";
 import type { Approval } from "../../protocol/workspace.js";
 import { runToEnd, secretFile as secretFileOf } from "../fixtures/run-to-end.js";
 import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
+import { addUser, isRoot } from "../ssh/fixtures/users.js";
 
 let bench: Workbench;
 beforeAll(async () => {
@@ -231,6 +232,25 @@ describe("a command that is to run unconfined", () => {
     ]);
     expect(lines.find((line) => line.event === "command" && line.commandID === record.commandID)).toMatchObject({
       decision: "unconfined",
+    });
+  });
+});
+
+describe.skipIf(!isRoot)("a command of an ordinary user (needs root, to make one)", () => {
+  it("that the host itself refuses is asked to nobody: it fails as it would anyway", async () => {
+    const user = await addUser();
+    const own = await workbench({ args: ["--level", "static"], user });
+    onTestFinished(async () => {
+      await own.stub.stop();
+      await user.remove();
+    });
+    const workspace = await own.workspace();
+    for (const command of ["cat /root/.profile", "cat /etc/shadow", "touch /root/x", "rm /etc/passwd"]) {
+      expect(await runToEnd(own, workspace.id, { command })).toMatchObject({ state: "exited", exit: 1 });
+    }
+    expect(await runToEnd(own, workspace.id, { command: "touch /var/tmp/x" })).toMatchObject({
+      code: "permission_required",
+      details: { path: "/var/tmp", access: "write" },
     });
   });
 });

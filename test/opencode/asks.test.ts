@@ -114,6 +114,46 @@ describe("a path outside the approved directory", () => {
     expect((await started()).length).toBeGreaterThan(0);
   });
 
+  it("is one prompt for all that a command names, and the command runs after the answer with all of it", async () => {
+    const other = await elsewhere("ocr-outside-");
+    const conversation = await world.conversation();
+    const command = `cat ${outside}/private.txt ${other}/private.txt`;
+    const call = { calls: [{ name: "bash", arguments: { command } }] };
+    const saying = conversation.say("go", [call, call]);
+    const first = await world.nextAsk(conversation.sessionID);
+    expect(first).toMatchObject({
+      permission: "external_directory",
+      patterns: [`${outside}/*`, `${other}/*`],
+      always: [],
+      metadata: { paths: [{ path: `${outside}/private.txt` }, { path: `${other}/private.txt` }] },
+    });
+    await world.reply(first, "once");
+    await world.reply(await world.nextAsk(conversation.sessionID), "reject", "once was enough");
+    const said = await saying;
+    expect(said.answers[0]).toBe("PRIVATE CONTENT\nPRIVATE CONTENT\n");
+    expect(said.tools[1]?.state?.error).toContain("once was enough");
+  });
+
+  it("is reached by a command that runs unconfined, which is asked for each time and shown whole", async () => {
+    const conversation = await world.conversation();
+    const command = `cat ${outside}/private.txt`;
+    const call = { calls: [{ name: "bash", arguments: { command, unconfined: true } }] };
+    const saying = conversation.say("go", [call, call]);
+    const first = await world.nextAsk(conversation.sessionID);
+    const prompt = { permission: "external_directory", patterns: [`unconfined: ${command}`], always: [] };
+    expect(first).toMatchObject(prompt);
+    // Whatever the answer is called, it is good for this one run.
+    await world.reply(first, "always");
+    const second = await world.nextAsk(conversation.sessionID);
+    expect(second).toMatchObject(prompt);
+    await world.reply(second, "reject", "not again");
+    const said = await saying;
+    expect(said.answers[0]).toBe("PRIVATE CONTENT\n");
+    expect(said.tools[1]?.state?.error).toContain("not again");
+    const lines = (await world.audit()).filter((line) => line.command === command && line.event === "command");
+    expect(lines).toMatchObject([{ decision: "unconfined" }]);
+  });
+
   it("is allowed or refused by the user's own rules without a prompt, and the audit log says so", async () => {
     const allowed = await elsewhere("ocr-allowed-");
     const denied = await elsewhere("ocr-denied-");
