@@ -2,7 +2,7 @@
 // has the whole way through the stub.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectBeside } from "../../stub/commands/beside.js";
 import type { AskUser, HeldAnswer, HeldAsk } from "../../stub/commands/held-asks.js";
 import { type CommandApp, commandApp, run } from "../fixtures/command-app.js";
+import { compileOnce } from "../fixtures/compile-once.js";
 import { guardPolicy, type Home, scratchHome } from "../fixtures/guarded.js";
 import { cCompiler } from "../fixtures/helper-binary.js";
 import { confined, type Level } from "../fixtures/levels.js";
@@ -277,6 +278,61 @@ print("net connected")
     expect(ran.stdout.toString().trim().split("\n")).toEqual([...lines, "datagram refused", "net connected"]);
     const socket = { path: other("sock"), access: "write", operation: "connect" };
     if (level === "landlock") expect(ran.end?.blocked).toContainEqual(socket);
+  });
+
+  it("a path that flips in 20,000 opens leads to nothing outside", { timeout: 120_000 }, async () => {
+    const flip = await compileOnce("flip", join(import.meta.dirname, "../fixtures/native/flip"), {
+      compiler: compiler as string,
+      flags: ["-static", "-pthread"],
+    });
+    await copyFile(flip, join(place.project, "flip"));
+    await writeFile(join(place.project, "own"), "own\n");
+    answer = () => ({ allow: false, scope: "file" });
+    const ran = await shell("./flip 20000 own ../other/secret");
+    expect(ran.stdout.toString()).toBe("0 of 20000\n");
+    const leaks = execFileSync(flip, ["60000", "own", "../other/secret"], { cwd: place.project, encoding: "utf8" });
+    expect(Number.parseInt(leaks, 10)).toBeGreaterThan(0);
+  });
+
+  it("a helper that is killed lets nothing through", async () => {
+    const script = `import os, socket, time
+result = open("result", "w")
+helper = os.getppid()
+print(helper, flush=True)
+while os.path.exists("/proc/%d" % helper) and os.getppid() == helper:
+    time.sleep(0.01)
+for attempt in (lambda: open("../other/secret"), lambda: socket.socket(socket.AF_UNIX).connect("../other/sock"), lambda: os.chmod("../other/secret", 0o666)):
+    try:
+        attempt()
+        result.write("done ")
+    except OSError:
+        result.write("refused ")
+result.close()
+`;
+    await writeFile(join(place.project, "orphan.py"), script);
+    const server = createServer().listen(other("sock"));
+    await once(server, "listening");
+    let connected = 0;
+    server.on("connection", () => connected++);
+    const ran = shell("exec python3 orphan.py");
+    const helper = await eventually(async () => {
+      const [command] = app.commands.list();
+      const id = command?.commandID;
+      const text =
+        id === undefined ? "" : await readFile(join(app.folder, "commands", `${id}.stdout`), "utf8").catch(() => "");
+      if (!text.endsWith("\n")) return undefined;
+      const record = await readFile(join(app.folder, "commands", `${id}.run`), "utf8");
+      return (JSON.parse(record.split("\n")[2] ?? "") as { pid: number }).pid;
+    });
+    process.kill(helper, "SIGKILL");
+    expect((await ran).end).toMatchObject({ state: "lost" });
+    if (level === "landlock") {
+      const result = () => readFile(join(place.project, "result"), "utf8");
+      await eventually(async () => ((await result()) === "" ? undefined : true));
+      expect(await result()).toBe("refused refused refused ");
+    }
+    server.close();
+    expect(connected).toBe(0);
   });
 
   it("what no stub takes is refused after a while", async () => {

@@ -241,13 +241,28 @@ describe.each(["landlock", "mount+landlock", "mount"])("at level %s", (level) =>
   });
 });
 
-describe("a stub that is killed while a command waits (row 37)", () => {
+describe("an ask that nobody is there to answer", () => {
+  it("is refused after the time for that, and the command goes on without", async () => {
+    await using inner = await workbench({ args: ["--level", "landlock", "--ask-timeout", "1"] });
+    const bench = new Bench(inner);
+    const workspace = await inner.workspace();
+    const outside = await inner.outside("other");
+    await writeFile(join(outside, "f"), "outside\n");
+    const commandID = await bench.start(workspace.id, `cat ${outside}/f`);
+    await bench.pending(workspace.id);
+    await inner.stub.disconnect();
+    const record = join(inner.stub.installRoot, "state/commands", `${commandID}.run`);
+    await eventually(async () => ((await readFile(record, "utf8")).includes('"blocked"') ? true : undefined));
+    expect(await bench.end(commandID)).toMatchObject({ exit: 1, stdout: "" });
+    expect(await inner.asks(workspace.id)).toEqual([]);
+  });
+});
+
+describe.each(["landlock", "mount+landlock"])("a stub that is killed while a command waits at %s (row 37)", (level) => {
   it("is followed by one that asks the same with the same id; the answer lets the command go on", async () => {
     const folder = await realpath(await mkdtemp(join(tmpdir(), "ocrs-live-")));
     const start = async () =>
-      new Bench(
-        await workbench({ installRoot: join(folder, "root"), version: "0.1.0", args: ["--level", "landlock"] }),
-      );
+      new Bench(await workbench({ installRoot: join(folder, "root"), version: "0.1.0", args: ["--level", level] }));
     let bench = await start();
     try {
       const outside = join(folder, "outside");
