@@ -170,7 +170,9 @@ describe.skipIf(compiler === undefined).each(cases)("at level $level, user $user
       "unshare -Ur true && echo made; unshare -m true && echo made; nsenter -t 1 -m true && echo made; nsenter -U -t $$ true && echo made; mount -t tmpfs x . && echo made; umount /proc && echo made; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status",
     );
     expect(text).not.toContain("made");
-    expect(text.replaceAll("\t", " ")).toContain("CapEff: 0000000000000000\nCapBnd: 0000000000000000\nNoNewPrivs: 1\n");
+    // root's: owners and modes, other users, signals to its own, low ports
+    const kept = isRoot && user === undefined ? "00000000000004fb" : "0000000000000000";
+    expect(text.replaceAll("\t", " ")).toContain(`CapEff: ${kept}\nCapBnd: ${kept}\nNoNewPrivs: 1\n`);
   });
 
   it("changes nothing of the kernel by /proc, though it be root's", async () => {
@@ -184,6 +186,16 @@ describe.skipIf(compiler === undefined).each(cases)("at level $level, user $user
     );
     expect(text).not.toContain("written");
   });
+
+  it.skipIf(!isRoot || user !== undefined)(
+    "root gives files to others and works as others, in what was approved",
+    async () => {
+      const text = await output(
+        "touch theirs && chown 1234:2345 theirs && stat -c %u:%g theirs && setpriv --reuid 1234 --regid 2345 --clear-groups id -u; chown 1234 /usr ../tools ../beside; rm theirs",
+      );
+      expect(text).toMatch(/^1234:2345\n1234\n(.*(Read-only|No such file).*\n){3}$/);
+    },
+  );
 
   it("has devices, terminals and shared memory of its own", async () => {
     const text = await output(
@@ -284,4 +296,12 @@ describe.skipIf(compiler === undefined || !isRoot)("where no /proc can be mounte
       expect(daemon && isAlive(daemon)).toBe(false);
     },
   );
+});
+
+describe.skipIf(compiler === undefined)("where there can be no namespaces", () => {
+  it("the probe says which step failed and why", async () => {
+    const shell = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" confine --probe';
+    const text = execFileSync("unshare", ["-Ur", "sh", "-c", shell, await helperBinary()], { encoding: "utf8" });
+    expect(JSON.parse(text).levels.mount).toMatchObject({ ok: false, reason: "unshare: No space left on device" });
+  });
 });

@@ -49,6 +49,7 @@ static void take_signals(int signals) {
 static void reap(const struct first *f, int gate) {
   close_between(0, gate - 1);
   close_between(gate + 1, ~0u >> 1);
+  if (namespace_drop_capabilities() != 0) return;
   if (!f->outlives) prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "init", 0, 0, 0);
   for (char **a = f->argv; a != NULL && *a != NULL; a++) memset(*a, 0, strlen(*a));

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "namespace.h"
 #include "built.h"
+#include "capabilities.h"
 #include "furnish.h"
 #include "kernel.h"
 #include "landlock.h"
@@ -61,16 +62,48 @@ static void loopback_up(void) {
   close(fd);
 }
 
-static int unshare_all(struct building *b) {
+// Every id as this process has it, for the user namespace of another: what root does for others (chown, tar, su) goes on. 0 or an errno.
+static int map_all(pid_t pid, const char *name) {
+  char path[64], text[4096];
+  unsigned inside, outside, count;
+  size_t n = 0;
+  snprintf(path, sizeof path, "/proc/self/%s", name);
+  FILE *own = fopen(path, "re");
+  if (own == NULL) return errno;
+  while (n < sizeof text - 64 && fscanf(own, "%u %u %u", &inside, &outside, &count) == 3)
+    n += (size_t)snprintf(text + n, sizeof text - n, "%u %u %u\n", inside, inside, count);
+  fclose(own);
+  snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+  return write_file(path, text);
+}
+
+// Only from outside can more than one id be mapped. Without the right to do so (some containers) root maps itself, as others do.
+static void map_for(pid_t pid, int socket) {
+  char byte;
+  if (recv(socket, &byte, 1, MSG_PEEK | MSG_TRUNC) != 1) return;       // its outcome already: it could not even get so far
+  recv(socket, &byte, 1, 0);
+  byte = map_all(pid, "uid_map") == 0 && map_all(pid, "gid_map") == 0;
+  send(socket, &byte, 1, MSG_NOSIGNAL);
+}
+
+static bool is_mapped(int socket) {
+  char byte = 0;
+  return send(socket, &byte, 1, MSG_NOSIGNAL) == 1 && recv(socket, &byte, 1, 0) == 1 && byte == 1;
+}
+
+static int unshare_all(struct building *b, int socket) {
   uid_t uid = geteuid();
   gid_t gid = getegid();
   b->stage = "unshare";
   int flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | (b->processes ? CLONE_NEWPID : 0) | (b->policy->no_network ? CLONE_NEWNET : 0);
   if (unshare(flags) != 0) return errno;
   b->stage = "id map";
-  write_file("/proc/self/setgroups", "deny");              // older than 3.19: needs none
-  int error = write_map("/proc/self/uid_map", uid);
-  if (error == 0) error = write_map("/proc/self/gid_map", gid);
+  int error = 0;
+  if (uid != 0 || !is_mapped(socket)) {
+    write_file("/proc/self/setgroups", "deny");            // older than 3.19: needs none
+    error = write_map("/proc/self/uid_map", uid);
+    if (error == 0) error = write_map("/proc/self/gid_map", gid);
+  }
   if (b->policy->no_network) loopback_up();
   return error;
 }
@@ -166,7 +199,7 @@ static void build_in_child(int socket, struct building *b) {
   built_none(&built);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_DUMPABLE, 1);              // else its own id maps are root's
-  int error = unshare_all(b);
+  int error = unshare_all(b, socket);
   if (error != 0) return tell(socket, error, b, NULL);
   b->stage = "fork";
   pid_t pid = fork();
@@ -197,6 +230,7 @@ static int try_build(struct building *b, struct built *out) {
   }
   int error = pid < 0 ? errno : 0;
   close(pair[1]);
+  if (error == 0 && geteuid() == 0) map_for(pid, pair[0]);
   if (error == 0) {
     size_t length;
     if (built_receive(pair[0], out, &outcome, sizeof outcome, path, sizeof path - 1, &length, 0)) {
@@ -263,8 +297,9 @@ static int hide_again(const char *path) {
   return error;
 }
 
-// All of them: they were given for the view, and would open it again.
-static int drop_capabilities(void) {
+// All of them: they were given for the view, and would open it again. Root keeps what its ordinary work needs.
+int namespace_drop_capabilities(void) {
+  if (geteuid() == 0) return capabilities_drop();
   struct kernel_cap_header header = { CAPABILITY_VERSION_3, 0 };
   struct kernel_cap_data none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
   for (int c = 0; c < 64; c++)
@@ -283,5 +318,5 @@ int namespace_settle(const struct namespaces *in, const struct policy *policy) {
     int error = policy->entries[i].kind == ENTRY_HIDE ? hide_again(policy->entries[i].path) : 0;
     if (error != 0) return error;
   }
-  return drop_capabilities();
+  return namespace_drop_capabilities();
 }

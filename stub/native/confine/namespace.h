@@ -23,7 +23,10 @@ int namespace_build(const struct policy *policy, bool landlock, struct built *ou
 // of a new pid namespace. 0 or an errno. Only system calls.
 int namespace_enter(const struct namespaces *in);
 
-// In that child: mounts its /proc, hides again what was replaced since it was hidden, drops every capability. 0 or an errno.
+// What every process in there does before it goes on: gives up all capabilities but those of root's ordinary work. 0 or an errno.
+int namespace_drop_capabilities(void);
+
+// In that child: mounts its /proc, hides again what was replaced since it was hidden, drops the capabilities. 0 or an errno.
 int namespace_settle(const struct namespaces *in, const struct policy *policy);
 
 #endif
