@@ -97,9 +97,12 @@ static int connect_as_user(const struct attempt *attempt) {
   return error;
 }
 
+// Most of them wait for their peer; datagrams of the internet, and netlink, only note an address.
 static bool waits(const struct attempt *attempt) {
   int type = option(attempt->socket, SO_TYPE);
-  return (type == SOCK_STREAM || type == SOCK_SEQPACKET) && !(fcntl(attempt->socket, F_GETFL) & O_NONBLOCK);
+  bool internet = attempt->family == AF_INET || attempt->family == AF_INET6;
+  bool notes = attempt->family == AF_NETLINK || (internet && (type == SOCK_DGRAM || type == SOCK_RAW));
+  return !notes && !(fcntl(attempt->socket, F_GETFL) & O_NONBLOCK);
 }
 
 // Whether the socket's own time limit has passed; the kernel counts it anew at each attempt.

@@ -335,6 +335,7 @@ static void connects(void) {
     int error = connect(fd, (struct sockaddr *)&loopback, sizeof loopback) == 0 ? 0 : errno;
     CHECK(error == 0 || (flags != 0 && error == EINPROGRESS));
   }
+  EQUAL(connect(socket(AF_INET, SOCK_DGRAM, 0), (struct sockaddr *)&loopback, sizeof loopback), 0);
   EQUAL(socket(AF_UNIX, SOCK_DGRAM, 0) < 0 ? errno : 0, EPERM);
 }
 
