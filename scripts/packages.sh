@@ -3,7 +3,11 @@
 # The build stops without these.
 BUILD_PACKAGES=(gcc g++ musl-tools patchelf libzstd-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 # Without these the tests that need them are skipped, each with its reason.
-TEST_PACKAGES=(openssh-server openssh-client dropbear-bin busybox-static tcsh fish zsh tmux iproute2 python3 curl git qemu-user-static)
+TEST_PACKAGES=(
+  openssh-server openssh-client dropbear-bin busybox-static tcsh fish zsh tmux iproute2 python3 curl git qemu-user-static
+  # what developer-commands.test.ts runs
+  make cmake python3-venv python3-pip ripgrep vim default-jdk-headless perl
+)
 
 # npm ci when node_modules is missing or not what package-lock.json says.
 install_npm_packages() {
