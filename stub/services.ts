@@ -14,6 +14,7 @@ import type { Granted } from "./confinement/entries.js";
 import type { Levels } from "./confinement/levels.js";
 import { Policies } from "./confinement/policy.js";
 import { PrivateDirectories } from "./confinement/private-directories.js";
+import { Toolchains } from "./confinement/toolchains.js";
 import { EventBus } from "./events/bus.js";
 import { EventClients } from "./events/clients.js";
 import { Temporaries } from "./files/temporaries.js";
@@ -149,15 +150,21 @@ export async function createServices(options: ServicesOptions): Promise<Services
   );
   const workspaces = new Workspaces({ store: kept.workspaces, approvals, audit, bus, host, enforcement, log });
   const asks = new Asks({ bus, store: kept.asks, audit, workspace: (id) => workspaces.find(id), log });
-  const gate = new Gate({ approvals, asks, audit, guarded: host });
+  const toolchains = new Toolchains(host);
+  const guarded = { ...host, toolchainOf: (path: string) => toolchains.rootOf(path) };
+  const gate = new Gate({ approvals, asks, audit, guarded });
   let configHome: string | undefined;
-  const askUser = liveAsks({ asks, approvals, guarded: host, workspace: (id) => workspaces.find(id) });
+  const askUser = liveAsks({ asks, approvals, guarded, workspace: (id) => workspaces.find(id) });
   const commands = new ObservedCommands(options.commands(eventsOf(bus), askUser), audit, log, options.inherited);
   commands.loginEnvironment().then(
     (login) => {
       configHome = login.XDG_CONFIG_HOME;
+      toolchains.find(login.PATH ?? "");
     },
-    (error: unknown) => log.warn({ err: error }, "where git keeps its settings is not known"),
+    (error: unknown) => {
+      log.warn({ err: error }, "where git keeps its settings, and PATH its programs, is not known");
+      toolchains.find("");
+    },
   );
   const sessions = new Sessions({ store: kept.sessions, workspaces, commands, bus });
   workspaces.onDelete(async ({ id }) => {
@@ -191,7 +198,8 @@ export async function createServices(options: ServicesOptions): Promise<Services
     .sweep((id) => workspaces.find(id) !== undefined || kept.workspaces.isNewer(id) || kept.workspaces.wasSetAside(id))
     .catch((error: unknown) => log.warn({ err: error }, "private directories of no workspace may be left"));
   const beforeRun = new BeforeRun({
-    guarded: host,
+    guarded,
+    toolchains,
     isBase: (path, access) => policies.isBase(path, access),
     privateTmp: (workspaceID) => privateDirectories.of(workspaceID).path,
   });

@@ -12,6 +12,7 @@ import {
   readCommand,
 } from "../command-text/read-command.js";
 import { mayGainRights } from "../command-text/uses.js";
+import type { Toolchains } from "../confinement/toolchains.js";
 import { type CommandPlace, pathsHidden, pathsOutside, withoutCovered } from "./command-paths.js";
 import { covers } from "./evaluate.js";
 import type { Pass, Wanted } from "./gate.js";
@@ -23,6 +24,8 @@ export interface BeforeRunOptions {
   isBase(path: string, access: Access): boolean;
   /** What commands of this workspace see as /tmp where they have a view. */
   privateTmp(workspaceID: string): string;
+  /** Programs that PATH finds in the home: all of them are asked about at once, when one is started. */
+  toolchains: Pick<Toolchains, "roots" | "isStartedBy" | "isFound" | "found">;
 }
 
 /** One command, before it is one. */
@@ -59,7 +62,9 @@ export class BeforeRun {
     const { request, cwd, isPrivate, level, pass, reason } = intended;
     // To stand somewhere is to read it.
     const standing: Wanted[] = isPrivate ? [] : [{ target: { path: cwd, kind: "directory" }, access: "read" }];
-    if (level === "off" || (namesNothing(request, level) && (isPrivate || pass.allows(cwd, "read")))) {
+    const tools = level === "off" || level === "static" ? [] : await this.#tools(request);
+    const isQuiet = tools.length === 0 && namesNothing(request, level) && (isPrivate || pass.allows(cwd, "read"));
+    if (level === "off" || isQuiet) {
       await pass.requireTogether(standing, reason);
       return NOTHING;
     }
@@ -70,8 +75,18 @@ export class BeforeRun {
     }
     const place = this.place(intended);
     const outside = await pathsOutside(text.paths, place);
-    await pass.requireTogether(withoutCovered([...standing, ...outside]), reason);
+    await pass.requireTogether(
+      withoutCovered([...standing, ...outside, ...tools.filter(({ target }) => !pass.allows(target.path, "read"))]),
+      reason,
+    );
     return await this.#foresee(intended, text, place);
+  }
+
+  async #tools(request: Intended["request"]): Promise<Wanted[]> {
+    const { toolchains } = this.#options;
+    if (!toolchains.isFound) await toolchains.found;
+    if (toolchains.roots.length === 0 || !toolchains.isStartedBy(request.command ?? wholeOf(request))) return [];
+    return toolchains.roots.map((path) => ({ target: { path, kind: "directory" }, access: "read" }));
   }
 
   place({ cwd, isPrivate, level, pass }: Omit<Intended, "request" | "reason">): CommandPlace {

@@ -76,7 +76,8 @@ export function askedPath(
   access: Access,
   guarded: Protected,
 ): QuestionPath {
-  const directory = kind === "directory" ? path : dirname(path);
+  const toolchain = access === "read" ? guarded.toolchainOf?.(path) : undefined;
+  const directory = toolchain ?? (kind === "directory" ? path : dirname(path));
   const wide = whyRefused(directory, guarded) === undefined;
   return { path, access, kind, always: wide ? { path: directory, kind: "directory" } : { path, kind } };
 }

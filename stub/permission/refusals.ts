@@ -6,6 +6,8 @@ export interface Protected {
   /** Canonical real paths. */
   installRoot: string;
   home: string;
+  /** The toolchain of the home that this lies in: approved as one (stub/confinement/toolchains.ts). */
+  toolchainOf?: ((path: string) => string | undefined) | undefined;
 }
 
 /** Why this directory must not be approved as a whole; undefined where it may. All paths canonical. */
