@@ -131,6 +131,17 @@ static int change_root(int root) {
   return mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0 ? errno : 0;
 }
 
+// Who enters a mount namespace stands in the topmost mount on its root: that must be the view, and is not yet certain because this
+// process stands in it. 0 or an errno.
+static int check_root(void) {
+  struct stat ours, entered;
+  int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  int error = fd < 0 || stat("/", &ours) != 0 || setns(fd, CLONE_NEWNS) != 0 || stat("/", &entered) != 0 ? errno : 0;
+  if (fd >= 0) close(fd);
+  if (error != 0) return error;
+  return ours.st_dev == entered.st_dev && ours.st_ino == entered.st_ino ? 0 : EXDEV;
+}
+
 // What the rule set has to let pass in the view, where all that is shown may be read: the second wall is for what is not shown.
 static int build_rules(const struct building *b, struct built *built, const char **path) {
   static const struct entry MORE[] = {
@@ -178,7 +189,7 @@ static int build(struct building *b, struct built *built) {
   b->stage = "mount";
   if ((error = furnish(root, &view, b->processes, &b->path)) != 0) return error;
   b->stage = "pivot_root";
-  if ((error = change_root(root)) != 0) return error;
+  if ((error = change_root(root)) != 0 || (error = check_root()) != 0) return error;
   write_file("/proc/sys/user/max_user_namespaces", "0");   // the filter refuses them, too
   b->stage = "read-only";
   if ((error = furnish_lock(&view, &b->path)) != 0) return error;
@@ -302,12 +313,6 @@ int namespace_drop_capabilities(void) {
   if (geteuid() == 0) return capabilities_drop();
   struct kernel_cap_header header = { CAPABILITY_VERSION_3, 0 };
   struct kernel_cap_data none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
-  for (int c = 0; c < 64; c++)
-    if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0) {
-      if (errno == EINVAL) break;         // no such capability, and none above
-      return errno;
-    }
-  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
 }
 
