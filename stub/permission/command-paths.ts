@@ -95,16 +95,16 @@ function isOwn(path: string): boolean {
   return OWN.some((own) => isWithin(path, own));
 }
 
-/** It is there, or would be made, in the private directory that commands see as /tmp, whatever the host has in its own. */
+/**
+ * It has something in it in the private directory that commands see as /tmp, whatever the host has in its own. What is empty there may
+ * be no more than the place where something of the host was shown before.
+ */
 async function isPrivate(path: string, use: NamedPath["use"], { privateTmp }: CommandPlace): Promise<boolean> {
   const shown = TEMPORARY.find((directory) => isWithin(path, directory));
-  if (privateTmp === undefined || shown === undefined || !isPlain(path)) return false;
-  const inside = privateTmp + path.slice(shown.length);
-  const wanted = use === "read" || inside === privateTmp ? inside : dirname(inside);
-  return await lstat(wanted).then(
-    () => true,
-    () => false,
-  );
+  if (privateTmp === undefined || shown === undefined || use !== "read" || !isPlain(path)) return false;
+  if (path === shown) return true;
+  const found = await lstat(privateTmp + path.slice(shown.length)).catch(() => undefined);
+  return found?.isFile() === true && found.size > 0;
 }
 
 /** What the host's own permissions refuse needs nobody's approval: the command fails as it would anyway. */
@@ -176,6 +176,7 @@ function targetOf({ real, kind, ancestor }: Found, { use }: NamedPath, place: Co
     // Putting a new file in an old one's place takes the directory; one that must not be given as a whole is not asked for.
     const directory = ancestor ?? dirname(real);
     if (place.isCovered(directory, access)) return undefined;
+    if (place.privateTmp !== undefined && TEMPORARY.includes(directory)) return undefined;
     if (whyRefused(directory, guarded) === undefined) return { target: { path: directory, kind: "directory" }, access };
   }
   const holdsOurs = kind === "directory" && isWithin(guarded.installRoot, real);
