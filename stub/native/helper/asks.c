@@ -51,18 +51,23 @@ void asks_begin(const char *at, uint32_t wait, const struct asks_callers *who) {
 
 bool asks_pending(void) { return pending > 0; }
 
+static bool fill(unsigned char *bytes, size_t length) {
+  if (getrandom(bytes, length, 0) == (ssize_t)length) return true;      // never less, of so few
+  int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);                  // before Linux 3.17
+  ssize_t n = fd < 0 ? -1 : read(fd, bytes, length);
+  if (fd >= 0) close(fd);
+  return n == (ssize_t)length;
+}
+
 // As protocol/ids.ts makes them.
-static void make_id(char out[ID_ROOM]) {
+static bool make_id(char out[ID_ROOM]) {
   static const char ALPHABET[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   unsigned char bytes[26];
-  size_t have = 0;
-  while (have < sizeof bytes) {
-    ssize_t n = getrandom(bytes + have, sizeof bytes - have, 0);
-    if (n > 0) have += (size_t)n;
-  }
+  if (!fill(bytes, sizeof bytes)) return false;
   strcpy(out, "per_");
   for (size_t i = 0; i < sizeof bytes; i++) out[4 + i] = ALPHABET[bytes[i] % 62];
   out[4 + sizeof bytes] = 0;
+  return true;
 }
 
 static void read_program(pid_t pid, char *out, size_t room) {
@@ -128,16 +133,16 @@ static struct ask *about(const char *directory, bool write) {
 }
 
 unsigned asks_raise(const struct notify_question *question) {
-  char directory[PATH_MAX];
+  char directory[PATH_MAX], id[ID_ROOM];
   if (question->directory) strcpy(directory, question->path);
   else parent_of(question->path, directory);
   struct ask *ask = about(directory, question->write);
   if (ask != NULL) return ask->number;
   // What cannot be shown as it is is not asked about.
-  if (wait_ms == 0 || raised == ASKS_MAX || !json_faithful(question->path) || !begin()) return 0;
+  if (wait_ms == 0 || raised == ASKS_MAX || !json_faithful(question->path) || !make_id(id) || !begin()) return 0;
   for (ask = asks; ask->number != 0;) ask++;              // there is one: no more than ASKS_MAX were ever raised
   *ask = (struct ask){ .number = ++raised, .is_directory = question->directory, .write = question->write, .operation = question->operation };
-  make_id(ask->id);
+  strcpy(ask->id, id);
   strcpy(ask->path, question->path);
   strcpy(ask->directory, directory);
   read_program(question->pid, ask->program, sizeof ask->program);
