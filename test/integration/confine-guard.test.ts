@@ -4,7 +4,7 @@ import { chmod, link, mkdir, readFile, rm, symlink, unlink, writeFile } from "no
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { HeldAnswer, HeldAsk } from "../../stub/commands/held-asks.js";
+import type { AskUser, HeldAnswer, HeldAsk } from "../../stub/commands/held-asks.js";
 import { isAlive } from "../../stub/commands/watch.js";
 import { type CommandApp, commandRequest, json, type Ran, run, send } from "../fixtures/command-app.js";
 import { guard, guardedApp, guardPolicy, type Home, scratchHome } from "../fixtures/guarded.js";
@@ -16,6 +16,7 @@ import { eventually, processName } from "../fixtures/processes.js";
 
 const gcc = (await cCompiler()) !== undefined && (await onPath("gcc")) && (await onPath("bash"));
 const KERNELS = ["this kernel", ...(process.arch === "x64" ? (["rhel8", "centos7"] as const) : [])] as const;
+type Kernel = (typeof KERNELS)[number];
 
 interface Bench extends Home {
   app: CommandApp;
@@ -24,15 +25,28 @@ interface Bench extends Home {
 }
 
 /** The home, with `other/secret` beside the project and a link to it in there, and the app. */
-async function bench(options: object = {}, askWaitMs = 0): Promise<Bench & AsyncDisposable> {
+async function bench(
+  kernel: Kernel,
+  options: { askUser?: AskUser } = {},
+  askWaitMs = 0,
+): Promise<Bench & AsyncDisposable> {
   const place = await scratchHome();
+  const helper = kernel === "this kernel" ? undefined : join(place.home, "helper");
+  if (helper !== undefined && kernel !== "this kernel") {
+    const words = [...(await onOlderKernel(kernel)), await helperBinary()].map((word) => `'${word}'`);
+    await writeFile(helper, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o755 });
+  }
   const program = await guardedProgram();
   await mkdir(join(place.home, "other"));
   await writeFile(join(place.home, "other/secret"), "secret\n");
   await writeFile(join(place.project, "file"), "hello\n");
   await symlink("../other", join(place.project, "link"));
   const policy = await guardPolicy([place.project, place.temporary], { read: [join(program, "..")] });
-  const app = await guardedApp(async () => guard(policy, askWaitMs), { graceMs: 300, ...options });
+  const app = await guardedApp(async () => guard(policy, askWaitMs), {
+    graceMs: 300,
+    ...(helper && { helper }),
+    ...options,
+  });
   return {
     ...place,
     app,
@@ -49,22 +63,10 @@ const textOf = (ran: Ran) => ran.stdout.toString();
 
 describe.skipIf(!gcc).each(KERNELS)("a command at level guard, on %s (needs gcc and bash)", (kernel) => {
   let b: Bench & AsyncDisposable;
-  let wrapping: (Home & AsyncDisposable) | undefined;
   beforeAll(async () => {
-    if (kernel === "this kernel") {
-      b = await bench();
-      return;
-    }
-    wrapping = await scratchHome();
-    const wrapper = join(wrapping.home, "helper");
-    const words = [...(await onOlderKernel(kernel)), await helperBinary()].map((word) => `'${word}'`);
-    await writeFile(wrapper, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o755 });
-    b = await bench({ helper: wrapper });
+    b = await bench(kernel);
   });
-  afterAll(async () => {
-    await b[Symbol.asyncDispose]();
-    await wrapping?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => b[Symbol.asyncDispose]());
   const shell = (command: string, env: Record<string, string> = {}) =>
     run(b.app, { argv: ["bash", "-c", command], cwd: b.project, env: { HOME: b.home, TMPDIR: b.temporary, ...env } });
 
@@ -180,7 +182,7 @@ type(b"exit 4\\n"); print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 describe.skipIf(!gcc)("level guard (needs gcc and bash)", () => {
   let b: Bench & AsyncDisposable;
   beforeAll(async () => {
-    b = await bench();
+    b = await bench("this kernel");
   });
   afterAll(() => b[Symbol.asyncDispose]());
   const shell = (command: string) =>
@@ -318,16 +320,19 @@ s = socket.socket(socket.AF_UNIX); s.connect("${path}"); print(s.recv(9))`;
   });
 });
 
-describe.skipIf(!gcc)("asking at level guard (needs gcc and bash)", () => {
+describe.skipIf(!gcc).each(KERNELS)("asking at level guard, on %s (needs gcc and bash)", (kernel) => {
   const asked: HeldAsk[] = [];
   let answer: (ask: HeldAsk) => Promise<HeldAnswer | undefined>;
   let b: Bench & AsyncDisposable;
   beforeAll(async () => {
-    const askUser = (_command: object, ask: HeldAsk) => {
-      asked.push(ask);
-      return answer(ask);
+    const askUser: AskUser = {
+      ending: new AbortController().signal,
+      ask(_command, ask) {
+        asked.push(ask);
+        return answer(ask);
+      },
     };
-    b = await bench({ askUser }, 60_000);
+    b = await bench(kernel, { askUser }, 60_000);
   });
   afterAll(() => b[Symbol.asyncDispose]());
   const shell = (command: string, timeoutMs?: number) => {
@@ -406,7 +411,7 @@ describe.skipIf(!gcc)("asking at level guard (needs gcc and bash)", () => {
 describe.skipIf(!gcc)("what level guard does not hold (needs gcc and bash)", () => {
   let b: Bench & AsyncDisposable;
   beforeAll(async () => {
-    b = await bench();
+    b = await bench("this kernel");
   });
   afterAll(() => b[Symbol.asyncDispose]());
   const shell = (command: string) =>

@@ -276,7 +276,10 @@ void guard_stopped(pid_t task, int status) {
       return;
     }
     return go_on(task, 0);
-  default: return go_on(task, 0);         // fork, clone, exec: the new ones are tracees already
+  case PTRACE_EVENT_EXEC:
+    guard_ended(task);                    // if another thread of it has executed, the one that had this number is gone
+    return go_on(task, 0);
+  default: return go_on(task, 0);         // fork, clone: the new ones are tracees already
   }
 }
 
