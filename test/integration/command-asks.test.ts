@@ -299,7 +299,7 @@ print("net connected")
 result = open("result", "w")
 helper = os.getppid()
 print(helper, flush=True)
-while os.path.exists("/proc/%d" % helper) and os.getppid() == helper:
+while os.getppid() == helper:
     time.sleep(0.01)
 for attempt in (lambda: open("../other/secret"), lambda: socket.socket(socket.AF_UNIX).connect("../other/sock"), lambda: os.chmod("../other/secret", 0o666)):
     try:
