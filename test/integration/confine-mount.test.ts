@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FrameType } from "../../protocol/frames.js";
 import { encodeCancel } from "../../stub/commands/request.js";
 import { isAlive } from "../../stub/commands/watch.js";
+import { compileOnce } from "../fixtures/compile-once.js";
+import { BASE, confine } from "../fixtures/confined.js";
 import { type ConfinedProject, confinedProject } from "../fixtures/confined-project.js";
 import { guardPolicy } from "../fixtures/guarded.js";
 import { cCompiler, helperBinary } from "../fixtures/helper-binary.js";
@@ -303,5 +305,18 @@ describe.skipIf(compiler === undefined)("where there can be no namespaces", () =
     const shell = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" confine --probe';
     const text = execFileSync("unshare", ["-Ur", "sh", "-c", shell, await helperBinary()], { encoding: "utf8" });
     expect(JSON.parse(text).levels.mount).toMatchObject({ ok: false, reason: "unshare: No space left on device" });
+  });
+});
+
+describe.skipIf(compiler === undefined)("where / is the initramfs itself, which pivot_root refuses", () => {
+  it("the view is moved over it", async () => {
+    const sources = join(import.meta.dirname, "../fixtures/native/as-on-initramfs");
+    const before = [await compileOnce("as-on-initramfs", sources, { compiler: "gcc" })];
+    const { stdout, stderr } = await confine(
+      ["--level", "mount", ...BASE, "--", "sh", "-c", "ls / | tr '\\n' ' '; ls /.. | wc -l; cat /etc/passwd"],
+      { before },
+    );
+    expect(stdout).toMatch(/^bin dev lib lib64 proc tmp usr \d\n$|^bin dev lib lib64 proc usr \d\n$/);
+    expect(stderr).toMatch(/No such file/);
   });
 });
