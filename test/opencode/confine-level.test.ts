@@ -25,14 +25,14 @@ const toasts = () =>
 it("the level and its named gaps are in the first result of a session, in every result's metadata, and shown to the user once", async () => {
   const conversation = await world.conversation();
   const said = await conversation.say("go", [bash("echo one"), bash("echo two")]);
-  const [first, second] = said.answers;
+  const [first, second] = said.told;
   expect(first).toMatch(/alpha: enforcement (landlock|mount|mount\+landlock): the kernel holds .*not held: .*network/);
   expect(second).toBe("two\n");
   expect(levelOf(said)).toEqual([expect.stringMatching(/landlock|mount/), expect.stringMatching(/landlock|mount/)]);
   await vi.waitFor(() => expect(toasts()).toHaveLength(1), 30_000);
   expect(toasts()[0]).toMatchObject({ variant: "info", message: expect.stringContaining("the kernel holds") });
   const other = await world.conversation();
-  expect((await other.say("go", [bash("echo three")])).answers[0]).toContain("alpha: enforcement");
+  expect((await other.say("go", [bash("echo three")])).told[0]).toContain("alpha: enforcement");
 });
 
 it("a run that its user let go unconfined is labelled, was asked for, and says nothing of the next one", async () => {
@@ -54,7 +54,7 @@ it("what is lower than before is said again, as a warning: here because the user
   const conversation = await world.conversation();
   const said = await conversation.say("go", [bash("echo free")]);
   expect(levelOf(said)).toEqual(["off"]);
-  expect(said.answers[0]).toMatch(
+  expect(said.told[0]).toMatch(
     /enforcement off: nothing holds commands .*lower than before, which was (landlock|mount)/,
   );
   await vi.waitFor(() => expect(toasts().at(-1)).toMatchObject({ variant: "warning" }), 30_000);
