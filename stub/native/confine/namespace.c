@@ -39,6 +39,8 @@ struct building {
 
 // ---- in the processes that build -----------------------------------------------------------------------------------
 
+enum { REPLACED_MAX = 10 };
+
 static int write_file(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
@@ -264,6 +266,8 @@ int namespace_build(const struct policy *policy, bool landlock, struct built *ou
   struct building b = { policy, landlock, true, "", "" };
   built_none(out);
   int error = try_build(&b, out);
+  // a file of the base set was replaced (a new user) between being opened and being shown: what is deleted cannot be mounted
+  for (int again = 0; again < REPLACED_MAX && error == ENOENT && strcmp(b.stage, "mount") == 0; again++) error = try_build(&b, out);
   // a container shows a /proc of its own with parts of it covered: there no other can be mounted
   if (error == EPERM && strcmp(b.stage, "mount") == 0 && strcmp(b.path, "/proc") == 0) {
     b.processes = false;
