@@ -7,6 +7,8 @@ TEST_PACKAGES=(
   openssh-server openssh-client dropbear-bin busybox-static tcsh fish zsh tmux iproute2 python3 curl git qemu-user-static
   # what developer-commands.test.ts runs
   make cmake python3-venv python3-pip ripgrep vim default-jdk-headless perl
+  # what the escape suite attacks with
+  patch bsdextrautils
 )
 
 # npm ci when node_modules is missing or not what package-lock.json says.
