@@ -96,15 +96,15 @@ function isOwn(path: string): boolean {
 }
 
 /**
- * It has something in it in the private directory that commands see as /tmp, whatever the host has in its own. What is empty there may
- * be no more than the place where something of the host was shown before.
+ * A file in the private directory that commands see as /tmp, whatever the host has in its own. A directory there may be no more than
+ * the place where something of the host's was shown before, or lead to one.
  */
 async function isPrivate(path: string, use: NamedPath["use"], { privateTmp }: CommandPlace): Promise<boolean> {
   const shown = TEMPORARY.find((directory) => isWithin(path, directory));
   if (privateTmp === undefined || shown === undefined || use !== "read" || !isPlain(path)) return false;
   if (path === shown) return true;
   const found = await lstat(privateTmp + path.slice(shown.length)).catch(() => undefined);
-  return found?.isFile() === true && found.size > 0;
+  return found?.isFile() === true;
 }
 
 /** What the host's own permissions refuse needs nobody's approval: the command fails as it would anyway. */

@@ -1,9 +1,9 @@
 // Level `mount`: a view of the file system that holds nothing but what was approved, and a pid namespace for each command.
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { FrameType } from "../../protocol/frames.js";
 import { encodeCancel } from "../../stub/commands/request.js";
 import { isAlive } from "../../stub/commands/watch.js";
@@ -148,6 +148,35 @@ describe.skipIf(compiler === undefined).each(cases)("at level $level, user $user
     );
     expect(await readFile(join(temporary, "mine"), "utf8")).toBe("mine\n");
     await rm("/tmp/ocrs-of-the-host");
+  });
+
+  it("what was shown below /tmp leaves nothing there that is read as empty by a command it is not shown to", async () => {
+    const shown = await mkdtemp("/tmp/ocrs-shown-");
+    onTestFinished(() => rm(shown, { recursive: true }));
+    await chmod(shown, 0o755);
+    await mkdir(join(shown, "directory"));
+    await writeFile(join(shown, "directory/file"), "in it\n");
+    await writeFile(join(shown, "file"), "of the host\n");
+    const lines = async (...paths: string[]) => {
+      const entries = paths.map(async (path) => {
+        const at = await stat(path.endsWith("/file") ? dirname(path) : path);
+        return `${path.endsWith("/file") ? "ro-file" : "ro"} ${at.dev}:${at.ino} ${path}\0`;
+      });
+      return Buffer.concat([policy, Buffer.from((await Promise.all(entries)).join(""))]);
+    };
+    const both = `cat ${shown}/file ${shown}/directory/file`;
+    expect(await at.output(level, await lines(`${shown}/file`, `${shown}/directory`), both)).toBe(
+      "of the host\nin it\n",
+    );
+    const read = `cat ${shown}/file && echo read`;
+    expect(await output(read)).toMatch(/^cat: .*(Permission denied|No such device or address)\n$/);
+    expect(await output(`cat ${shown}/directory/file`)).toMatch(/^cat: .*(Permission denied|No such file.*)\n$/);
+    if (!isRoot || user !== undefined)
+      expect(await output(`ls ${shown}/directory && echo listed`)).toMatch(/^ls: .*Permission denied\n$/);
+    // and what is shown again, or below it, is there again
+    expect(await at.output(level, await lines(`${shown}/file`, `${shown}/directory/file`), both)).toBe(
+      "of the host\nin it\n",
+    );
   });
 
   it("sees no process but its own, and can signal no other", async () => {

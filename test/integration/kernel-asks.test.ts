@@ -215,6 +215,10 @@ describe.each(["landlock", "mount", "mount+landlock"])("at level %s", (level) =>
       await bench.reply(permissionID ?? "", "once");
       expect(await run(workspace.id, `cat ${file}`, { permissionID })).toMatchObject({ exit: 0, output: "PRIVATE\n" });
     }
+    const unsaid = await answering(workspace.id, "once", run(workspace.id, `cat ${unseen(file)}`));
+    expect(unsaid).toMatchObject({ asked: [{ path: file }], ended: { exit: 0, output: "PRIVATE\n" } });
+    const rejected = await answering(workspace.id, "reject", run(workspace.id, `cat ${unseen(file)}`));
+    expect(rejected).toMatchObject({ asked: [{ path: file }], ended: { exit: 1 } });
     expect((await run(workspace.id, `touch ${directory}/new`)).details?.path).toBe(directory);
   });
 

@@ -19,6 +19,12 @@ static const char *by_fd(int fd, char text[32]) {
   return text;
 }
 
+// What is mounted over in a bound directory stays behind there, and is seen where the same is not shown: nobody may read it as empty.
+// A file's place is a socket, which cannot be opened, a directory's has no permissions (view_is_stand_in).
+static int make_stand_in(int at, const char *name, bool directory) {
+  return directory ? mkdirat(at, name, 0) : mknodat(at, name, S_IFSOCK, 0);
+}
+
 static int make(int at, const char *name, bool directory) {
   if (directory) return mkdirat(at, name, 0755);
   int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
@@ -28,8 +34,9 @@ static int make(int at, const char *name, bool directory) {
 
 // The directory or file at `path` below `root`, following no link; made where it is missing and lies in what is ours. -1 with errno.
 static int reach(int root, const struct view *view, const char *path, bool directory, int above) {
-  char part[NAME_MAX + 1];
+  char part[NAME_MAX + 1], link[32];
   size_t given = above < 0 ? 0 : strlen(view->places[above].path);      // what is there already
+  bool lasting = above >= 0 && view->places[above].kind == PLACE_BOUND; // what is made there stays
   int at = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   for (const char *p = path; at >= 0 && *(p += strspn(p, "/")) != 0;) {
     size_t length = strcspn(p, "/");
@@ -40,10 +47,12 @@ static int reach(int root, const struct view *view, const char *path, bool direc
     p += length;
     int next = openat(at, part, WALK);
     if (next < 0 && errno == ENOENT && (size_t)(p - path) > given && view_is_ours(view, above) &&
-        (make(at, part, directory || !last) == 0 || errno == EEXIST))
+        ((lasting && last ? make_stand_in(at, part, directory) : make(at, part, directory || !last)) == 0 || errno == EEXIST))
       next = openat(at, part, WALK);
     struct stat found;
     int error = next < 0 ? errno : fstat(next, &found) != 0 ? errno : S_ISLNK(found.st_mode) ? ELOOP : 0;
+    bool leads_on = error == 0 && lasting && !last && (size_t)(p - path) > given && S_ISDIR(found.st_mode) && view_is_stand_in(&found);
+    if (leads_on && chmod(by_fd(next, link), 0755) != 0) error = errno;
     close(at);
     if (error != 0) {
       if (next >= 0) close(next);

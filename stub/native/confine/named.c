@@ -2,6 +2,7 @@
 #include "named.h"
 #include "grants.h"
 #include "kernel.h"
+#include "view.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -133,12 +134,19 @@ static bool on_writable_mount(const struct named *named) {
   return fstatvfs(named->fd, &mount) == 0 && !(mount.f_flag & ST_RDONLY);
 }
 
+static bool is_stand_in(const struct named *named) {
+  struct stat found;
+  return !named->absent && fstat(named->fd, &found) == 0 && view_is_stand_in(&found);
+}
+
 static enum found find_in_view(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
   char text[PATH_MAX];
   if (!open_root(pid) || !absolute(pid, at, path, text) || policy_below(text, "/proc")) return FOUND_NOT;
   if (look(view_root, text, how, RESOLVE_IN_ROOT, out) == FOUND) {
-    bool held = !(how & NAMED_WRITE) && !out->absent;     // all that the view holds may be read
-    if (!held) held = on_writable_mount(out) || grants_look(out->real, true) == VERDICT_COVERED;
+    bool stands_in = is_stand_in(out);    // for what this view does not show: what the host has is meant
+    bool held = !stands_in && !(how & NAMED_WRITE) && !out->absent;     // else all that the view holds may be read
+    if (stands_in) how &= ~(unsigned)NAMED_CREATE;
+    if (!held && !stands_in) held = on_writable_mount(out) || grants_look(out->real, true) == VERDICT_COVERED;
     if (held) return let_go(out);
     let_go(out);
   }

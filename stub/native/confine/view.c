@@ -135,6 +135,11 @@ bool view_is_ours(const struct view *view, int place) {
   return kind == PLACE_HIDDEN || kind == PLACE_OWN || kind == PLACE_BOUND;
 }
 
+// A socket that somebody listens at has permissions.
+bool view_is_stand_in(const struct stat *found) {
+  return (S_ISSOCK(found->st_mode) || S_ISDIR(found->st_mode)) && (found->st_mode & 07777) == 0;
+}
+
 // Whether the place above shows it already, and as it is to be.
 static bool is_shown(const struct view *view, int above, const struct place *place) {
   if (above < 0) return place->kind == PLACE_HIDDEN;        // nothing is there that could be hidden

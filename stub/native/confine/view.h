@@ -35,4 +35,9 @@ int view_nearest(const struct view *view, const char *path);
 // Whether what lies directly below that place is ours to make (-1: the root of the view), or must be there already.
 bool view_is_ours(const struct view *view, int place);
 
+struct stat;
+
+// Whether it is no more than the place, in a bound directory, where a view shows or showed something of the host's.
+bool view_is_stand_in(const struct stat *found);
+
 #endif
