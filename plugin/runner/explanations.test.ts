@@ -30,6 +30,10 @@ it("a failure is explained by what was not shown, what was refused, and what gai
   expect(explanations(result)).toEqual([]);
 });
 
+it("a sudo that the host does not have is not said to gain rights when it is run unconfined", () => {
+  expect(explanations({ ...result, exit: 127, setuid: ["sudo"] })).toEqual([]);
+});
+
 it("a success needs no explanation, and of many refusals the first are named", () => {
   expect(explanations({ ...result, exit: 0, blocked: [made] })).toEqual([]);
   const many = Array.from({ length: 12 }, (_, index) => ({ ...made, path: `/srv/${index}` }));

@@ -4,13 +4,16 @@ import type { CommandResult } from "./runner.js";
 
 /** Of what was refused so many are named. */
 const NAMED = 10;
+/** The shell's own: no such program. */
+const NOT_FOUND = 127;
 
 export function explanations({ blocked = [], hidden = [], setuid = [], exit, enforcement }: CommandResult): string[] {
   if (exit === 0) return [];
   const lines = hidden.map((path) => `not shown to this command: ${path} (not approved)`);
   for (const { operation, path } of blocked.slice(0, NAMED)) lines.push(`refused: ${operation} ${path} (not approved)`);
   if (blocked.length > NAMED) lines.push(`refused: ${blocked.length - NAMED} more`);
-  if (setuid.length > 0) {
+  // A sudo that is not there does not work unconfined either.
+  if (setuid.length > 0 && exit !== NOT_FOUND) {
     const names = setuid.join(", ");
     lines.push(
       `hint: ${names} gains no rights at level ${enforcement.level}; run the command unconfined, which its user is asked for each time`,
