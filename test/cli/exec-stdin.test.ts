@@ -1,11 +1,12 @@
 // `exec --stdin` as a person uses it: in pipes, from files, at a terminal.
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Mark } from "../fixtures/marked-processes.js";
 import { eventually } from "../fixtures/processes.js";
-import { CliHost, canRunCli, cliReason, ended } from "./fixtures/cli-host.js";
+import { CliHost, canRunCli, cliReason } from "./fixtures/cli-host.js";
 
 const ROOT = join(import.meta.dirname, "../..");
 const OPENCODE = join(ROOT, "node_modules/opencode-linux-x64/bin/opencode");
@@ -68,10 +69,10 @@ describe.skipIf(!canRunCli)(`exec --stdin (${cliReason})`, () => {
   });
 
   it("is no whole input where Ctrl-C ended who wrote it: the command is ended, and told of no end", async () => {
-    const command = "trap '' TERM; echo $$ > victim; cat > copy && touch whole";
-    const running = host.laptop.start(["exec", "box", "--cwd", project, "--verbose", "--stdin", "--", command], {
-      stdin: "pipe",
-    });
+    const mark = new Mark();
+    const options = ["--cwd", project, "--verbose", "--stdin", "--env", `TEST_MARK=${mark.env.TEST_MARK}`];
+    const command = "trap '' TERM; cat > copy && touch whole";
+    const running = host.laptop.start(["exec", "box", ...options, "--", command], { stdin: "pipe" });
     running.child.stdin?.write("half");
     await eventually(
       "the half",
@@ -81,7 +82,7 @@ describe.skipIf(!canRunCli)(`exec --stdin (${cliReason})`, () => {
     await running.says("Ctrl-C again leaves at once");
     running.child.stdin?.end();
     expect((await running.ended).status).toBe(130);
-    await ended(Number(await readFile(join(project, "victim"), "utf8")));
+    await mark.gone();
     await expect(readFile(join(project, "whole"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 
@@ -93,15 +94,10 @@ describe.skipIf(!canRunCli)(`exec --stdin (${cliReason})`, () => {
   });
 
   it("is what is typed at a terminal, behind the answers to asks, until Ctrl-D", async () => {
-    const words = [
-      "exec",
-      "box",
-      "--cwd",
-      "~",
-      "--stdin",
-      "--",
-      'while read line; do echo "got $line"; done; echo over',
-    ];
+    await mkdir(join(host.sshd.home, "beside"));
+    await writeFile(join(host.sshd.home, "beside/note"), "noted\n");
+    const text = 'cat ~/beside/note; while read line; do echo "got $line"; done; echo over';
+    const words = ["exec", "box", "--cwd", project, "--stdin", "--", text];
     const running = host.laptop.startOnTerminal(words);
     await running.says("[o]nce, [a]lways, [r]eject?");
     running.type("once\n");

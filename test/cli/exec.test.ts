@@ -1,8 +1,9 @@
 // `exec` as a person uses it: the CLI as a process, a real sshd, the real stub file.
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CliHost, canRunCli, cliReason, ended, isAlive } from "./fixtures/cli-host.js";
+import { Mark } from "../fixtures/marked-processes.js";
+import { CliHost, canRunCli, cliReason } from "./fixtures/cli-host.js";
 
 describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
   let host: CliHost;
@@ -49,10 +50,11 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
   });
 
   it("ends a command that takes longer than --timeout, and says so", async () => {
-    const result = await exec("--timeout", "0.5", "--", "echo $$ > slow; exec sleep 300");
+    const mark = new Mark();
+    const result = await exec("--timeout", "0.5", ...marked(mark), "--", "exec sleep 300");
     expect(result.status).toBe(255);
     expect(result.stderr).toMatch(/^error timeout: .*--timeout.*\n$/);
-    await ended(Number(await readFile(join(project, "slow"), "utf8")));
+    await mark.gone();
   });
 
   it("needs no directory: without one a command has a private temporary one, gone afterwards", async () => {
@@ -76,7 +78,16 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     expect(result.stderr).toMatch(/^error cwd_missing: .*\nhint: .*\n$/);
   });
 
+  it("takes the home where its level can hide what is in it, and the key is not to be seen there", async () => {
+    await mkdir(join(host.sshd.home, ".ssh"), { recursive: true });
+    for (const name of ["seen", ".ssh/id"]) await writeFile(join(host.sshd.home, name), `${name}\n`);
+    const text = "cat seen; for f in .ssh/id .opencode-remote-ssh/run/stub.token; do cat $f || echo hidden; done";
+    const seen = await host.laptop.run("exec", "box", "--cwd", "~", "--", text);
+    expect(seen.stdout.toString()).toBe("seen\nhidden\nhidden\n");
+  });
+
   it("asks nobody where there is no terminal: the home is refused with a hint, and allowed by --yes", async () => {
+    await host.restartStub("--level", "landlock");
     const refused = await host.laptop.run("exec", "box", "--cwd", "~", "--", "pwd");
     expect(refused.status).toBe(255);
     expect(refused.stdout.length).toBe(0);
@@ -107,60 +118,67 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     expect(yes.status).toBe(0);
     expect(yes.stdout.toString()).toContain("ran\r\n");
     expect(await readFile(marker, "utf8")).toBe("");
+    await host.restartStub();
   });
 
   it("ends the command on the host at Ctrl-C, waits for it, and exits 130", async () => {
+    const mark = new Mark();
     const running = host.laptop.start([
       "exec",
       "box",
       "--cwd",
       project,
+      ...marked(mark),
       "--",
-      "trap 'echo cleaning; exit 0' TERM; echo $$ > victim; echo ready; while :; do sleep 0.1; done",
+      "trap 'echo cleaning; exit 0' TERM; echo ready; while :; do sleep 0.1; done",
     ]);
     await running.says("ready");
     running.child.kill("SIGINT");
     const result = await running.ended;
     expect(result.status).toBe(130);
     expect(result.stdout.toString()).toBe("ready\ncleaning\n");
-    expect(isAlive(Number(await readFile(join(project, "victim"), "utf8")))).toBe(false);
+    expect(await mark.pids()).toEqual([]);
   });
 
   it("leaves at once at the second Ctrl-C, and the host still ends the command", async () => {
+    const mark = new Mark();
     const running = host.laptop.start([
       "exec",
       "box",
       "--cwd",
       project,
       "--verbose",
+      ...marked(mark),
       "--",
-      "trap '' TERM; echo $$ > victim; echo ready; while :; do sleep 0.1; done",
+      "trap '' TERM; echo ready; while :; do sleep 0.1; done",
     ]);
     await running.says("ready");
     running.child.kill("SIGINT");
     await running.says("Ctrl-C again leaves at once");
     // The cancel must have left; a reader of the host's own audit cannot tell, so give it the time of a round trip.
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const pid = Number(await readFile(join(project, "victim"), "utf8"));
-    expect(isAlive(pid)).toBe(true);
+    expect(await mark.pids()).not.toEqual([]);
     running.child.kill("SIGINT");
     expect((await running.ended).status).toBe(130);
-    await ended(pid);
+    await mark.gone();
   });
 
   it("ends the command when nobody reads its output any more", async () => {
-    const line = `cli exec box --cwd ${project} -- 'echo $$ > reader; exec yes' | head -1; echo "\${PIPESTATUS[0]}"`;
+    const mark = new Mark();
+    const words = marked(mark).join(" ");
+    const line = `cli exec box --cwd ${project} ${words} -- 'exec yes' | head -1; echo "\${PIPESTATUS[0]}"`;
     const result = await host.laptop.shell(line);
     expect(result.stdout.toString()).toBe("y\n141\n");
-    await ended(Number(await readFile(join(project, "reader"), "utf8")));
+    await mark.gone();
   });
 
   it("says that its output cannot be written, ends the command then, and calls it nobody's defect", async () => {
-    const line = `cli exec box --cwd ${project} -- 'echo $$ > full; exec yes' >/dev/full`;
+    const mark = new Mark();
+    const line = `cli exec box --cwd ${project} ${marked(mark).join(" ")} -- 'exec yes' >/dev/full`;
     const result = await host.laptop.shell(line);
     expect(result.status).toBe(255);
     expect(result.stderr).toMatch(/^error output_failed: stdout: ENOSPC.*\nhint: .*\n$/);
-    await ended(Number(await readFile(join(project, "full"), "utf8")));
+    await mark.gone();
   });
 
   it("tells everything as lines of JSON with --json, errors too", async () => {
@@ -225,3 +243,8 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     expect(await exec("--", "seq 1 1000")).toMatchObject({ status: 0, stderr: "" });
   });
 });
+
+/** Options of `exec` by which its processes are found on the host. */
+function marked({ env }: Mark): string[] {
+  return ["--env", `TEST_MARK=${env.TEST_MARK}`];
+}

@@ -1,9 +1,10 @@
 // `exec` on a connection that is lost: the user is told, the output is what it would have been, Ctrl-C leaves with a true word.
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Mark } from "../fixtures/marked-processes.js";
 import { startWan, type Wan } from "../ssh/fixtures/wan.js";
-import { CliHost, canRunCli, cliReason, isAlive, sshConfig } from "./fixtures/cli-host.js";
+import { CliHost, canRunCli, cliReason, sshConfig } from "./fixtures/cli-host.js";
 
 describe.skipIf(!canRunCli)(`exec over a link that is lost (${cliReason})`, () => {
   let host: CliHost;
@@ -25,7 +26,8 @@ describe.skipIf(!canRunCli)(`exec over a link that is lost (${cliReason})`, () =
     await host?.stop();
   }, 30_000);
 
-  const start = (command: string) => host.laptop.start(["exec", "box", "--cwd", project, "--", command]);
+  const start = (command: string, { env } = new Mark()) =>
+    host.laptop.start(["exec", "box", "--cwd", project, "--env", `TEST_MARK=${env.TEST_MARK}`, "--", command]);
 
   it("says on stderr that it reconnects and that it is back; stdout is as if nothing had been (row 16)", async () => {
     const run = start("seq 1 300; while [ ! -e go ]; do sleep 0.05; done; seq 301 600; exit 4");
@@ -41,7 +43,8 @@ describe.skipIf(!canRunCli)(`exec over a link that is lost (${cliReason})`, () =
   }, 60_000);
 
   it("leaves at the first Ctrl-C while it reconnects, and says that the command may still run, by its id", async () => {
-    const run = start("echo $$ > pid; echo on; exec sleep 300");
+    const mark = new Mark();
+    const run = start("echo on; exec sleep 300", mark);
     await run.says("on\n");
     wan.cut({ refuse: true });
     await run.says("reconnecting to box…\n");
@@ -49,11 +52,11 @@ describe.skipIf(!canRunCli)(`exec over a link that is lost (${cliReason})`, () =
     const { status, stderr } = await run.ended;
     expect(status).toBe(130);
     const [, commandID] = /the command may still be running there \((cmd_\w+)\)\n$/.exec(stderr) ?? [];
-    const pid = Number(await readFile(join(project, "pid"), "utf8"));
-    expect(isAlive(pid)).toBe(true);
+    const pids = await mark.pids();
+    expect(pids).toHaveLength(1);
     wan.resume();
     const { stdout } = await host.laptop.run("status", "box");
     expect(stdout.toString()).toMatch(new RegExp(`running\\n  ${commandID} `));
-    process.kill(pid, "SIGKILL");
+    for (const pid of pids) process.kill(pid, "SIGKILL");
   }, 60_000);
 });

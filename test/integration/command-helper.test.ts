@@ -84,7 +84,8 @@ describe.skipIf(compiler === undefined)("the helper (needs a C compiler)", () =>
       () => Number(outputOf(spawner.frames, 1).toString()) || undefined,
     );
     for (const pid of [spawner.child.pid, helper]) {
-      expect((await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0").slice(1)).toEqual(["--spawner", ""]);
+      // not even where the helper lies: a command's reaper is a copy of it
+      expect((await readFile(`/proc/${pid}/cmdline`, "latin1")).replaceAll("\0", "")).not.toMatch(/sleep|shows|\//);
       expect(await readFile(`/proc/${pid}/environ`, "latin1")).toBe("");
       expect(await readlink(`/proc/${pid}/cwd`)).toBe("/");
       const held = await Promise.all(

@@ -1,7 +1,8 @@
 // Commands while they run: output as it comes, an abort that ends them on the host, `!cmd` there, and no terminal here.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { Mark } from "../fixtures/marked-processes.js";
 import { ANCESTRY, ancestors, type MessagePart, startWorld, type World } from "./fixtures/world.js";
 
 // the machine may be busy with other tests
@@ -24,23 +25,6 @@ function toolPart(
   return part.type === "tool" && part.sessionID === sessionID ? part : undefined;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "ENOENT")) return false;
-    throw error;
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error("it did not come to be");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 describe("a command of the model", () => {
   it("shows its output while it runs, and the finished part stays finished", async () => {
     const conversation = await world.conversation();
@@ -60,29 +44,28 @@ describe("a command of the model", () => {
 
   it("answers `sleep 6 & echo` at once, and says that a process of it still runs (row 33)", async () => {
     const conversation = await world.conversation();
-    const command = "sleep 6 & echo started $!";
+    const mark = new Mark();
+    const command = `TEST_MARK=${mark.env.TEST_MARK} sleep 6 & echo started`;
     const said = await conversation.say("go", [{ calls: [{ name: "bash", arguments: { command } }] }]);
-    const [, pid] = /^started (\d+)/.exec(said.answers[0] ?? "") ?? [];
-    expect(isAlive(Number(pid))).toBe(true); // nobody waited for it
+    expect(await mark.pids()).toHaveLength(1); // nobody waited for it
     expect(said.answers[0]).toContain("1 of its processes still run on");
     expect(said.tools[0]?.state).toMatchObject({ status: "completed", metadata: { exit: 0 } });
   });
 
   it("is ended on the host with all its children when the session is aborted", async () => {
     const conversation = await world.conversation();
-    const pids = join(world.work, "pids");
-    const command = `setsid sleep 300 & echo $! > ${pids}; echo $$ >> ${pids}; echo started; wait`;
+    const mark = new Mark();
+    const command = `export TEST_MARK=${mark.env.TEST_MARK}; setsid sleep 300 & sleep 301 & echo started; wait`;
     const saying = conversation.say("go", [{ calls: [{ name: "bash", arguments: { command } }] }]);
     await world.events.waitFor((event) => {
       const state = toolPart(event, conversation.sessionID)?.state;
       return String(state?.metadata?.output).includes("started");
     });
-    const running = readFileSync(pids, "utf8").trim().split("\n").map(Number);
-    expect(running.map(isAlive)).toEqual([true, true]);
+    expect(await mark.pids()).toHaveLength(2);
     await world.opencode.request("POST", `/session/${conversation.sessionID}/abort`, {}, { directory: world.anchor });
     const said = await saying;
     expect(said.tools[0]?.state?.status).not.toBe("running");
-    await until(() => !running.some(isAlive));
+    await mark.gone();
     const exits = (await world.audit()).filter(
       (line) => line.event === "exit" && line.sessionID === conversation.sessionID,
     );

@@ -14,6 +14,7 @@ import type {
   RunnerSessionOptions,
 } from "../../plugin/runner/runner.js";
 import { newID } from "../../protocol/ids.js";
+import { Mark } from "../fixtures/marked-processes.js";
 import { eventually } from "../fixtures/processes.js";
 import { describe } from "../fixtures/with-compiler.js";
 
@@ -108,12 +109,14 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
 
       it("is the user's shell by default, and close ends what runs in it", async () => {
         const session = await open();
-        const pty = await session.openPty();
+        const mark = new Mark();
+        const pty = await session.openPty({ env: mark.env });
         const seen = watch(pty);
-        pty.write("echo pid=$$\n");
-        await eventually("the pid", () => /pid=\d+/.test(seen.text));
+        pty.write("echo $((40 + 2))\n");
+        await eventually("the answer", () => seen.text.includes("42\r\n"));
+        expect(await mark.pids()).not.toEqual([]);
         await pty.close();
-        await gone(Number(/pid=(\d+)/.exec(seen.text)?.[1]));
+        await mark.gone();
         await pty.close();
         expect(seen.exit).not.toBe(undefined);
       });
@@ -128,11 +131,14 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
 
       it("ends with its session", async () => {
         const session = await open();
-        const pty = await session.openPty({ command: "/usr/bin/env", args: ["sh", "-c", "echo pid=$$; sleep 100"] });
+        const mark = new Mark();
+        const args = ["sh", "-c", "echo on; sleep 100"];
+        const pty = await session.openPty({ command: "/usr/bin/env", args, env: mark.env });
         const seen = watch(pty);
-        await eventually("the pid", () => /pid=\d+/.test(seen.text));
+        await eventually("the start", () => seen.text.includes("on\r\n"));
+        expect(await mark.pids()).not.toEqual([]);
         await session.close();
-        await gone(Number(/pid=(\d+)/.exec(seen.text)?.[1]));
+        await mark.gone();
       });
     });
 
@@ -215,10 +221,10 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
 
       it("answers when the shell has ended even if a child holds its output, and says that one is left", async () => {
         const session = await open();
-        const pidFile = join(project, "pid");
-        const { result, stdout } = await run(session, { command: `sleep 300 & echo $! > ${pidFile}; echo done` });
-        const pid = Number(await readFile(pidFile, "utf8"));
-        expect(process.kill(pid, 0)).toBe(true);
+        const mark = new Mark();
+        const { result, stdout } = await run(session, { command: "sleep 300 & echo done", env: mark.env });
+        const [pid = Number.NaN, ...more] = await mark.pids();
+        expect(more).toEqual([]);
         expect(stdout.toString()).toBe("done\n");
         expect(result).toMatchObject({ exit: 0, pending: 1 });
         process.kill(pid, "SIGKILL");
@@ -237,26 +243,24 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
 
       it("ends a command that takes too long, with its children", async () => {
         const session = await open();
-        const pidFile = join(project, "pid");
-        const { result } = await run(session, {
-          command: `sleep 300 & echo $! > ${pidFile}; wait`,
-          timeoutMs: 300,
-        });
+        const mark = new Mark();
+        const { result } = await run(session, { command: "sleep 300 & wait", env: mark.env, timeoutMs: 300 });
         expect(result).toMatchObject({ timedOut: true, exit: null });
-        await gone(Number(await readFile(pidFile, "utf8")));
+        await mark.gone();
       });
 
       it("answers an abort at once and ends the command with its children", async () => {
         const session = await open();
-        const pidFile = join(project, "pid");
+        const mark = new Mark();
         const abort = new AbortController();
         const { result } = await run(session, {
-          command: `trap '' TERM; sleep 300 & echo $! > ${pidFile}; echo ready; wait; wait`,
+          command: "trap '' TERM; sleep 300 & echo ready; wait; wait",
+          env: mark.env,
           signal: abort.signal,
           onOutput: () => abort.abort(),
         });
         expect(result.aborted).toBe(true);
-        await gone(Number(await readFile(pidFile, "utf8")));
+        await mark.gone();
       });
 
       it("lets go of a command without ending it, and finds its output and its end again by its id", async () => {
@@ -592,19 +596,21 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
 
       it("ends with the command when that is aborted in the middle", async () => {
         const session = await open();
+        const mark = new Mark();
         const abort = new AbortController();
         let given = 0;
         const input = async function* () {
           for (; ; given++) yield Buffer.alloc(100_000);
         };
         const { result } = await run(session, {
-          command: "echo $$ > pid; head -c 1000000 >/dev/null; echo half; exec sleep 300",
+          command: "head -c 1000000 >/dev/null; echo half; exec sleep 300",
+          env: mark.env,
           input: input(),
           signal: abort.signal,
           onOutput: () => abort.abort(),
         });
         expect(result.aborted).toBe(true);
-        await gone(Number(await readFile(join(project, "pid"), "utf8")));
+        await mark.gone();
         const before = given;
         await new Promise((resolve) => setTimeout(resolve, 100));
         expect(given).toBe(before);
@@ -620,9 +626,10 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
           );
           throw new Error("the tape tore");
         };
-        const command = "echo $$ > pid; cat > copy && touch whole; touch whole";
-        await expect(run(session, { command, input: input() })).rejects.toThrow("the tape tore");
-        await gone(Number(await readFile(join(project, "pid"), "utf8")));
+        const mark = new Mark();
+        const command = "cat > copy && touch whole; touch whole";
+        await expect(run(session, { command, env: mark.env, input: input() })).rejects.toThrow("the tape tore");
+        await mark.gone();
         expect(await session.exists("whole")).toBe(false);
       });
     });
@@ -848,22 +855,4 @@ async function* never(): AsyncGenerator<Buffer> {
 
 function text(value: string): Uint8Array {
   return Buffer.from(value);
-}
-
-/** Resolves when the process has ended; the test's own time limit is the limit. */
-export async function gone(pid: number): Promise<void> {
-  for (;;) {
-    if (!alive(pid)) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
-    throw error;
-  }
 }

@@ -8,10 +8,11 @@ import type { OpenedHost } from "../../plugin/runner/ssh/calls.js";
 import { createSshRunner } from "../../plugin/runner/ssh/provider.js";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { newID } from "../../protocol/ids.js";
+import { Mark } from "../fixtures/marked-processes.js";
 import { identityOf, SocketLink, testApprover } from "../fixtures/socket-link.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
 import { describe } from "../fixtures/with-compiler.js";
-import { gone, run, runnerContract } from "./contract.js";
+import { run, runnerContract } from "./contract.js";
 
 interface Host {
   stub: StubFixture;
@@ -168,9 +169,13 @@ describe("the ssh runner and its stub", () => {
     });
   });
 
-  it("refuses the home as a root, as the stub does", async () => {
-    const made = await session(host(), stub.home);
-    await expect(made.stat(".")).rejects.toMatchObject({ code: "root_refused" });
+  it("refuses the home as a root where the stub does: at a level that hides nothing in it", async () => {
+    const root = join(await mkdtemp(join(base, "stub-")), "root");
+    await using plain = await startStub({ installRoot: root, args: ["--level", "landlock"] });
+    const made = connectTo(plain);
+    open.push(made.client, made.link);
+    const refused = await session(made, plain.home);
+    await expect(refused.stat(".")).rejects.toMatchObject({ code: "root_refused" });
   });
 
   it("takes `always` for `once` where the stub may not approve it for always", async () => {
@@ -277,10 +282,12 @@ describe("the ssh runner and its stub", () => {
     const directory = await project();
     const working = await session(made, directory);
     await run(working, { command: "true" });
+    const mark = new Mark();
     const abort = new AbortController();
     let up: () => void = () => undefined;
     const { result } = await run(working, {
-      command: "echo $$ > pid; echo ready; exec sleep 300",
+      command: "echo ready; exec sleep 300",
+      env: mark.env,
       signal: abort.signal,
       onOutput: () => {
         made.link.down = new Promise((resolve) => {
@@ -291,10 +298,9 @@ describe("the ssh runner and its stub", () => {
       },
     });
     expect(result.aborted).toBe(true);
-    const pid = Number(await readFile(join(directory, "pid"), "utf8"));
-    expect(process.kill(pid, 0)).toBe(true);
+    expect(await mark.pids()).toHaveLength(1);
     up();
-    await gone(pid);
+    await mark.gone();
   });
 
   it("runs nothing when it is aborted before a connection was there", async () => {

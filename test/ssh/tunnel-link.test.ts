@@ -1,5 +1,6 @@
 // The link to a real stub over a real sshd: cold once, then warm; by socket, port or attach; back after any loss.
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bundledStub } from "../../plugin/bootstrap/manifest.js";
@@ -10,6 +11,7 @@ import { followCommand } from "../../plugin/stub-client/command-stream.js";
 import type { StubLink } from "../../plugin/tunnel/link.js";
 import { newID } from "../../protocol/ids.js";
 import { INSTALL } from "../../protocol/install.js";
+import { Mark } from "../fixtures/marked-processes.js";
 import { dropbearReason, hasDropbear, startDropbear } from "./fixtures/dropbear.js";
 import { type Laptop, makeLaptop } from "./fixtures/laptop.js";
 import { signal } from "./fixtures/processes.js";
@@ -235,25 +237,26 @@ describe.skipIf(!hasSshd)(`the link when something ends (${sshdReason})`, () => 
     const client = new StubClient(link, await loadApprover(laptop.paths));
     const { id } = await client.createWorkspace({ type: "ssh", directory: await project(host) });
     const commandID = newID("cmd");
+    const mark = new Mark();
     const accepted = new Promise<void>((resolve) => {
-      const command = "echo $$ > pid; sleep 300";
-      const request = { commandID, sessionID: newID("ses"), workspaceID: id, command };
+      const command = "touch on; exec sleep 300";
+      const request = { commandID, sessionID: newID("ses"), workspaceID: id, command, env: mark.env };
       followCommand(client, request, { onAccepted: () => resolve() }).catch(() => undefined);
     });
     await accepted;
-    const pidFile = join(host.sshd.home, "project/pid");
-    await waitUntil(async () => /\d/.test(await readFile(pidFile, "utf8").catch(() => "")), "the command runs");
-    const pid = Number(await readFile(pidFile, "utf8"));
+    await waitUntil(async () => existsSync(join(host.sshd.home, "project/on")), "the command runs");
+    const pids = await mark.pids();
+    expect(pids).toHaveLength(1);
     try {
       await using colleague = await makeLaptop();
       const second = colleague.link(host.sshd.resolved, { ...real, version: "99.0.0" });
       await second.link.ready();
       expect(second.link.report).toMatchObject({ uploaded: true, started: true });
-      expect(startTimeOf(pid)).toBeDefined();
+      expect(await mark.pids()).toEqual(pids);
       expect((await client.command(commandID)).state).toBe("running");
     } finally {
       await client.cancel(commandID);
-      signal(pid, "SIGKILL");
+      for (const pid of pids) signal(pid, "SIGKILL");
       await client.close();
     }
   });
