@@ -131,6 +131,19 @@ describe.each(["landlock", "mount", "mount+landlock"])("at level %s", (level) =>
     expect(after.ended.output).toBe("");
   });
 
+  it("a new file directly in the home, where only the file can be approved, is made by the command that was allowed to", async () => {
+    const workspace = await bench.workspace();
+    const made = join(bench.stub.home, "made-in-the-home");
+    const command = `echo new > ${made}`;
+    const { permissionID } = (await run(workspace.id, command)).details ?? {};
+    await bench.reply(permissionID ?? "", "once");
+    expect(await run(workspace.id, command, { permissionID })).toMatchObject({ exit: 0, errors: "" });
+    expect(await readFile(made, "utf8")).toBe("new\n");
+    const other = await answering(workspace.id, "reject", run(workspace.id, `echo x > ${unseen(`${made}-too`)}`));
+    expect(other.ended.exit).not.toBe(0);
+    await expect(readFile(`${made}-too`)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
   it("read never grants write", async () => {
     const workspace = await bench.workspace();
     const secret = await secretFile(bench, "kept");

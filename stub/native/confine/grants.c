@@ -66,6 +66,16 @@ enum verdict grants_look(const char *path, bool write) {
   return refused ? VERDICT_REFUSED : VERDICT_OPEN;
 }
 
+bool grants_make_beside(const char *path) {
+  char parent[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  size_t length = slash == path ? 1 : (size_t)(slash - path);
+  if (length >= sizeof parent) return false;
+  memcpy(parent, path, length);
+  parent[length] = 0;
+  return covered(parent, true);
+}
+
 bool grants_keep(const char *path, enum grant_scope scope, bool write, bool allow) {
   char *kept = answer_count < ANSWERS_MAX ? strdup(path) : NULL;
   if (kept == NULL) return false;

@@ -23,6 +23,9 @@ void grants_begin(const struct policy *policy);
 // `path` is a real path as this process sees it.
 enum verdict grants_look(const char *path, bool write);
 
+// Whether files may be made in the directory that holds `path`.
+bool grants_make_beside(const char *path);
+
 // Keeps an answer. False if there is no room for one more: then nothing is granted.
 bool grants_keep(const char *path, enum grant_scope scope, bool write, bool allow);
 

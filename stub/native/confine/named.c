@@ -146,7 +146,8 @@ static enum found find_in_view(pid_t pid, int at, const char *path, unsigned how
     bool stands_in = is_stand_in(out);    // for what this view does not show: what the host has is meant
     bool held = !stands_in && !(how & NAMED_WRITE) && !out->absent;     // else all that the view holds may be read
     if (stands_in) how &= ~(unsigned)NAMED_CREATE;
-    if (!held && !stands_in) held = on_writable_mount(out) || grants_look(out->real, true) == VERDICT_COVERED;
+    bool makes = !out->absent || grants_make_beside(out->real);         // else it is approved by its name, and the view cannot hold it
+    if (!held && !stands_in) held = on_writable_mount(out) || (makes && grants_look(out->real, true) == VERDICT_COVERED);
     if (held) return let_go(out);
     let_go(out);
   }

@@ -92,7 +92,8 @@ static void hand_out(const struct held *call) {
 static bool decide(struct held *call) {
   switch (grants_look(call->named.real, call->write)) {
   case VERDICT_COVERED:
-    if (call->giving.change.any) hand_out(call);
+    // A file that is approved and not there is in no rule set and in no view: it can only be made here.
+    if (call->giving.change.any || (call->named.absent && !grants_make_beside(call->named.real))) hand_out(call);
     else go_on(call->giving.id);
     return false;
   case VERDICT_GRANTED:
