@@ -124,8 +124,9 @@ async function runIn(
     }
     if (codeOf(error) === "permission_required" && terminal === undefined && !yes) {
       throw new RemoteError("permission_required", (error as Error).message, {
-        hint:
-          cwd === undefined
+        hint: unconfined
+          ? "run it in a terminal to be asked, or --yes to allow it once"
+          : cwd === undefined
             ? "run it in a terminal to be asked, or --yes to allow each once; --cwd DIR approves DIR"
             : "this directory cannot be approved as a whole: name one below it, run it in a terminal to be asked, or --yes",
         details: (error as RemoteError).details,

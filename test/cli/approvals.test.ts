@@ -44,6 +44,7 @@ describe.skipIf(!canRunCli)(`approvals and audit (${cliReason})`, () => {
       status: 255,
       stderr: expect.stringContaining("run it unconfined is not approved"),
     });
+    expect(refused.stderr).not.toContain("--cwd");
     const { stdout, status } = await exec("--unconfined", "--yes", "--json", "--", "id -u");
     expect(status).toBe(0);
     const end = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
