@@ -98,9 +98,11 @@ describe.skipIf(!canRunCli)(`exec (${cliReason})`, () => {
     const allowed = await host.laptop.run("exec", "box", "--cwd", "~", "--yes", "--", "pwd");
     expect(allowed).toMatchObject({ status: 0, stderr: "" });
     expect(allowed.stdout.toString()).toBe(`${host.sshd.home}\n`);
+    await host.restartStub();
   });
 
   it("asks on a terminal, and a rejection runs nothing", async () => {
+    await host.restartStub("--level", "landlock");
     const marker = join(host.sshd.home, "ran");
     const rejected = host.laptop.startOnTerminal(["exec", "box", "--cwd", "~", "--", `touch ${marker}; echo ran`]);
     await rejected.says("[o]nce, [a]lways, [r]eject?");
