@@ -172,7 +172,7 @@ type(b"exit 4\\n"); print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
   it("reads /dev/fd, /proc/self and what its own processes have open, as its own", async () => {
     const ran = await shell(
       "cat <(echo piped) /dev/stdin < file; cat /proc/self/cwd/file; readlink /proc/self/exe; cd /proc && cat self/cwd/self/comm;" +
-        "sleep 600 & cat /proc/$!/environ | tr '\\0' '\\n' | grep -c ^HOME; kill $!",
+        "sleep 600 & until grep -qx sleep $!/comm; do :; done; cat /proc/$!/environ | tr '\\0' '\\n' | grep -c ^HOME; kill $!",
     );
     expect(textOf(ran)).toBe("piped\nhello\nhello\n/usr/bin/readlink\ncat\n1\n");
     expect(ran.stderr.toString()).toBe("");
