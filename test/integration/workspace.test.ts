@@ -1,10 +1,10 @@
 // Workspaces: created once, kept across restarts, gone for good when they are deleted.
 import { access, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Approval } from "../../protocol/workspace.js";
-import { isAlive, type ProcessName, processName } from "../../stub/process-name.js";
+import { Mark } from "../fixtures/marked-processes.js";
 import { startStub } from "../fixtures/stub.js";
 import { describe } from "../fixtures/with-compiler.js";
 import { eventually, type Workbench, workbench } from "../fixtures/workbench.js";
@@ -73,7 +73,11 @@ describe("creating", () => {
   });
 
   it("refuses roots that hold more than a project: /, the home and what is above it, the install root, /proc", async () => {
-    const { home, installRoot } = bench.stub;
+    // where nothing in them can be hidden
+    const plain = await workbench({ args: ["--level", "landlock"] });
+    onTestFinished(() => plain.stub.stop());
+    const { home, installRoot } = plain.stub;
+    const make = (body: object) => plain.send(BASE, { body: { type: "test", ...body }, approver: plain.approver });
     await symlink("/", join(home, "sneaky"));
     for (const directory of [
       "/",
@@ -87,11 +91,11 @@ describe("creating", () => {
       "/proc/self/cwd",
       join(home, "sneaky"),
     ]) {
-      const answer = await create({ directory });
+      const answer = await make({ directory });
       expect([directory, answer.status]).toEqual([directory, directory.startsWith("/proc") ? 403 : 400]);
       if (answer.status === 400)
         expect(answer.body).toMatchObject({ code: "root_refused", hint: expect.stringContaining("~/project") });
-      expect((await create({ readRoots: [directory] })).status).not.toBe(200);
+      expect((await make({ readRoots: [directory] })).status).not.toBe(200);
     }
   });
 
@@ -120,22 +124,20 @@ describe("deleting", () => {
   it("ends its sessions, commands, asks and approvals: nothing of it runs any more (row 22)", async () => {
     const workspace = await bench.workspace();
     const sessionID = newID("ses");
-    const text = "setsid sleep 300 & echo $! > escaped; sleep 300";
-    const command = { commandID: newID("cmd"), sessionID, workspaceID: workspace.id, command: text };
+    const mark = new Mark();
+    const text = "setsid sleep 300 & sleep 300";
+    const command = { commandID: newID("cmd"), sessionID, workspaceID: workspace.id, command: text, env: mark.env };
     expect((await bench.send("/command", { body: command })).body).toMatchObject({ state: "running" });
     await bench.send("/file/stat?path=/etc&onAsk=fail", { workspace: workspace.id });
     expect(await bench.asks(workspace.id)).toHaveLength(1);
-    const escaped = await eventually<ProcessName>(async () => {
-      const pid = await readFile(join(workspace.directory, "escaped"), "utf8").catch(() => "");
-      return pid.endsWith("\n") ? processName(Number(pid)) : undefined;
-    });
+    await eventually(async () => ((await mark.pids()).length >= 3 ? true : undefined)); // the shell and both
 
     expect((await bench.send(`${BASE}/${workspace.id}`, { method: "DELETE", approver: bench.approver })).status).toBe(
       200,
     );
 
     // The answer comes when the kill is confirmed, of what called setsid, too.
-    expect(isAlive(escaped)).toBe(false);
+    expect(await mark.pids()).toEqual([]);
     expect(await bench.asks(workspace.id)).toEqual([]);
     const gone = { status: 404, body: { code: "session_unknown" } };
     expect(await bench.send(`/session/${sessionID}`)).toMatchObject(gone);
