@@ -9,6 +9,8 @@ TEST_PACKAGES=(
   make cmake python3-venv python3-pip ripgrep vim default-jdk-headless perl
   # what the escape suite attacks with
   patch bsdextrautils
+  # what boots other kernels
+  qemu-system-x86 qemu-system-arm cpio e2fsprogs
 )
 
 # npm ci when node_modules is missing or not what package-lock.json says.

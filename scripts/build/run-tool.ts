@@ -4,15 +4,16 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 interface RunOptions {
+  cwd?: string;
   env?: NodeJS.ProcessEnv;
   /** Given to the tool on stdin. */
   input?: string;
 }
 
 /** stdout of the tool. Rejects with what it printed when it fails or is not there. */
-export function runTool(file: string, args: string[], { env, input }: RunOptions = {}): Promise<string> {
+export function runTool(file: string, args: string[], { cwd, env, input }: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile(file, args, { env, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(file, args, { cwd, env, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${file} failed: ${error.message}\n${stderr}${stdout}`, { cause: error }));
     });
