@@ -72,7 +72,7 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
     const result = await host.laptop.run("setup", "box");
     expect(result).toMatchObject({ status: 0, stderr: "" });
     expect(result.stdout.toString()).toContain("the stub was running already");
-    expect(result.stdout.toString()).toContain("not held: command-text");
+    expect(result.stdout.toString()).toMatch(/\n {2}enforcement \S+: .*; not held: \S/);
     expect(await host.stubPid()).toBe(before);
   });
 
@@ -133,8 +133,10 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
   );
 
   it("is not stopped while a command runs, unless forced: then the command goes on", async () => {
-    const marker = join(host.sshd.home, "survived");
-    const running = host.laptop.start(["exec", "box", "--", `echo ready; sleep 4; touch ${marker}`]);
+    const project = join(host.sshd.home, "goes-on");
+    await mkdir(project);
+    const text = "echo ready; sleep 4; touch survived";
+    const running = host.laptop.start(["exec", "box", "--cwd", project, "--", text]);
     await running.says("ready");
     const refused = await host.laptop.run("stop", "box");
     expect(refused.status).toBe(1);
@@ -144,7 +146,7 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
     expect(JSON.parse(forced.stdout.toString())).toEqual({ host: "box", stopped: true, pid });
     // Its client hears the end of the stub that goes, or finds the command again by one that it starts.
     expect((await running.ended).status).toBe(0);
-    expect((await stat(marker)).isFile()).toBe(true);
+    expect((await stat(join(project, "survived"))).isFile()).toBe(true);
     expect(await host.stubPid()).not.toBe(pid);
   }, 60_000);
 
