@@ -129,7 +129,10 @@ export class Admission {
       cwd,
       ...lent,
       decision,
-      held: enforcement.hold(workspace, { lent: pass.grants, isAsked: request.onAsk !== "fail" }),
+      held: enforcement.hold(workspace, {
+        lent: isPrivate ? [...pass.grants, { path: cwd, access: "write", kind: "directory" }] : pass.grants,
+        isAsked: request.onAsk !== "fail",
+      }),
       foreseen,
     };
   }

@@ -64,14 +64,13 @@ export class Approvals {
     return false;
   }
 
-  /** What holds now, each with the identity that was compared. */
+  /** What holds now, each with the identity that was compared; not what is lent, which is one command's and may go at any time. */
   *standing(workspaceID: string): Iterable<Granted> {
     for (const kept of this.#store.get(workspaceID) ?? []) {
       if (!isStillThere(kept)) continue;
       const { path, access, kind, anchor, dev, ino } = kept;
       yield { path, access, kind, identity: kind === "directory" && anchor === path ? `${dev}:${ino}` : undefined };
     }
-    for (const path of this.#passing.get(workspaceID) ?? []) yield { path, access: "write", kind: "directory" };
   }
 
   list(workspaceID: string): Approval[] {

@@ -97,7 +97,8 @@ describe("a command's directory", () => {
     const [cwd = "", ...rest] = outputOf(answer).split("\n");
     expect(cwd).toBe(join(bench.stub.installRoot, "tmp", answer.body.parts[0].state.metadata.commandID));
     expect(rest).toEqual(["mine", "700"]);
-    const left = async () => (await readdir(join(bench.stub.installRoot, "tmp"))).filter((name) => name !== body.id);
+    const left = async () =>
+      (await readdir(join(bench.stub.installRoot, "tmp"))).filter((name) => name.startsWith("cmd_"));
     await eventually(async () => ((await left()).length === 0 ? true : undefined));
     expect((await shell(body.id, { command: "true", cwd: bench.stub.home })).body.code).toBe("permission_required");
   });

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static volatile pid_t first, program;     // the reaper, 0 where there is none
+static bool leads_terminal;               // the session of stdin's terminal is ours
 
 static void terminate(int signal) {
   int error = errno;
@@ -27,6 +29,15 @@ static void pass_signals_on(void) {
   signal(SIGQUIT, SIG_IGN);
 }
 
+// A terminal's first program asks for its process group and gives the terminal back to it at its end (dash: "Cannot set tty process
+// group"): ours lies outside its pid namespace, so it leads one of its own. Only where nobody else has this terminal's jobs in hand.
+static void lead_terminal(void) {
+  if (!leads_terminal) return;
+  signal(SIGTTOU, SIG_IGN);
+  if (setpgid(0, 0) == 0) tcsetpgrp(STDIN_FILENO, getpid());
+  signal(SIGTTOU, SIG_DFL);
+}
+
 static void become(void *context, int cwd) {
   static const int ours[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
   const struct outside *outside = context;
@@ -34,6 +45,7 @@ static void become(void *context, int cwd) {
   for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) signal(ours[i], SIG_DFL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+  lead_terminal();
   if (fchdir(cwd) == 0) outside->become(outside->what);
   _exit(CONFINE_UNAVAILABLE);
 }
@@ -58,6 +70,7 @@ static struct start_failure run_in(const struct outside *outside, const char *cw
   sigaddset(&ours, SIGHUP);
   sigprocmask(SIG_BLOCK, &ours, &before); // they wait until it is known whom they are for
   pass_signals_on();
+  leads_terminal = getsid(0) == getpid() && tcgetpgrp(STDIN_FILENO) == getpgrp();
   pid_t pid = first_begin(&what, &reaper, &failure);
   first = reaper.pid;
   program = pid;
