@@ -6,7 +6,8 @@ import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Remote } from "../plugin/compose.js";
-import { ANCESTRY, ancestors, HOST, startWorld, type World } from "../test/opencode/fixtures/world.js";
+import { Witness } from "../test/fixtures/witness.js";
+import { HOST, startWorld, type World } from "../test/opencode/fixtures/world.js";
 import type { EmbeddedHost } from "./embedded-host.js";
 import { createReport } from "./report.js";
 
@@ -43,12 +44,15 @@ async function commandOnHost(world: World): Promise<void> {
   report.heading("The agent runs a command");
   const conversation = await world.conversation();
   const took = timer();
-  const { answers, tools } = await conversation.say("Which machine is this?", [
-    { calls: [{ name: "bash", arguments: { command: `uname -a; ${ANCESTRY}` } }] },
+  const witness = new Witness(world.work);
+  const turn = conversation.say("Which machine is this?", [
+    { calls: [{ name: "bash", arguments: { command: `uname -a; ${witness.text}` } }] },
   ]);
+  // a turn that ends without having run the command was not witnessed
+  const above = await Promise.race([witness.ancestors(), turn.then(() => [])]);
+  const { answers, tools } = await turn;
   report.line(`model: bash "uname -a" (the whole turn: ${took()})`);
   report.quote(answers[0] ?? "");
-  const above = ancestors(answers[0] ?? "");
   const { commandID } = tools[0]?.state?.metadata ?? {};
   const audit = (await world.audit()).filter((line) => line.commandID === commandID);
   for (const line of audit)

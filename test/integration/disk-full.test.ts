@@ -98,7 +98,7 @@ describe.skipIf(!canMount)(`with a full disk${reason(canMount, "root that may mo
 
   it("commands that end meanwhile do not take the stub with them, though their ends cannot be written down", async () => {
     const workspace = await bench.workspace();
-    const go = `${disk.path}-go`;
+    const go = join(workspace.directory, "go");
     // More than what may be left of the audit log's last page.
     const commands = Array.from({ length: 40 }, () => newID("cmd"));
     const command = `while [ ! -e ${go} ]; do sleep 0.05; done`;

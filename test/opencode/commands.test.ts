@@ -3,7 +3,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Mark } from "../fixtures/marked-processes.js";
-import { ANCESTRY, ancestors, type MessagePart, startWorld, type World } from "./fixtures/world.js";
+import { Witness } from "../fixtures/witness.js";
+import { type MessagePart, startWorld, type World } from "./fixtures/world.js";
 
 // the machine may be busy with other tests
 vi.setConfig({ testTimeout: 120_000 });
@@ -84,11 +85,14 @@ describe("the user's `!cmd`", () => {
 
   it("runs on the host, below its spawner, in its directory", async () => {
     const { sessionID } = await world.conversation();
-    const { parts } = await shell(sessionID, `pwd; echo "it's $((6 * 7))"; ${ANCESTRY}`);
+    const witness = new Witness(world.work);
+    const turn = shell(sessionID, `pwd; echo "it's $((6 * 7))"; ${witness.text}`);
+    const above = await witness.ancestors();
+    const { parts } = await turn;
     const output = parts[0]?.state?.output ?? "";
     expect(output).toContain(`${world.work}\nit's 42\n`);
-    expect(ancestors(output)).toContain(await world.stubPid());
-    expect(ancestors(output)).not.toContain(world.opencode.pid);
+    expect(above).toContain(await world.stubPid());
+    expect(above).not.toContain(world.opencode.pid);
   });
 
   it("starts no terminal: it is refused with a message", async () => {

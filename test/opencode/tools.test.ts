@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { toolAnswers } from "./fixtures/model-server.js";
-import { ANCESTRY, ancestors, startWorld, type World } from "./fixtures/world.js";
+import { Witness } from "../fixtures/witness.js";
+import { startWorld, type World } from "./fixtures/world.js";
 
 // the machine may be busy with other tests
 vi.setConfig({ testTimeout: 120_000 });
@@ -19,11 +19,13 @@ afterAll(() => world?.stop(), 60_000);
 describe("the model works on the host", () => {
   it("runs a command there: below the host's spawner, not below OpenCode, with an audit line before and after", async () => {
     const conversation = await world.conversation();
-    const said = await conversation.say("go", [
-      { calls: [{ name: "bash", arguments: { command: `pwd; ${ANCESTRY}` } }] },
+    const witness = new Witness(world.work);
+    const turn = conversation.say("go", [
+      { calls: [{ name: "bash", arguments: { command: `pwd; ${witness.text}` } }] },
     ]);
+    const above = await witness.ancestors();
+    const said = await turn;
     expect(said.answers[0]).toContain(world.work);
-    const above = ancestors(said.answers[0] ?? "");
     expect(above).toContain(await world.stubPid());
     expect(above).not.toContain(world.opencode.pid);
     const { commandID } = said.tools[0]?.state?.metadata ?? {};
@@ -99,18 +101,17 @@ describe("the model works on the host", () => {
     await writeFile(secret, "ONLY ON THE LAPTOP");
     const conversation = await world.conversation();
     const prompt = `Look at @${secret} and @~/laptop-secret.txt and run something [subagent]`;
-    world.model.play("[subagent]", [{ calls: [{ name: "bash", arguments: { command: ANCESTRY } }] }, { text: "seen" }]);
-    const said = await conversation.say("go", [
+    const witness = new Witness(world.work);
+    world.model.play("[subagent]", [
+      { calls: [{ name: "bash", arguments: { command: witness.text } }] },
+      { text: "seen" },
+    ]);
+    const turn = conversation.say("go", [
       { calls: [{ name: "task", arguments: { description: "look", prompt, subagent_type: "general" } }] },
     ]);
+    expect(await witness.ancestors()).toContain(await world.stubPid());
+    const said = await turn;
     expect(said.answers[0]).toContain("seen");
-    const subagent = world.model
-      .conversation()
-      .filter(({ messages }) =>
-        messages.some(({ role, content }) => role === "user" && JSON.stringify(content).includes("[subagent]")),
-      );
-    const [seen = ""] = toolAnswers(subagent.findLast(({ messages }) => messages.some(({ role }) => role === "tool")));
-    expect(ancestors(seen)).toContain(await world.stubPid());
     expect(JSON.stringify(world.model.requests)).not.toContain("ONLY ON THE LAPTOP");
   });
 });
@@ -138,17 +139,16 @@ describe("the model works on the host with a model that patches", () => {
       "*** End Patch",
     ].join("\n");
     const conversation = await patching.conversation();
-    const said = await conversation.say("go", [
+    const witness = new Witness(patching.work);
+    const command = `find . -type f | sort; cat moved.txt sub/new.txt; ${witness.text}`;
+    const turn = conversation.say("go", [
       { calls: [{ name: "apply_patch", arguments: { patchText } }] },
-      {
-        calls: [
-          { name: "bash", arguments: { command: `find . -type f | sort; cat moved.txt sub/new.txt; ${ANCESTRY}` } },
-        ],
-      },
+      { calls: [{ name: "bash", arguments: { command } }] },
     ]);
+    expect(await witness.ancestors()).toContain(await patching.stubPid());
+    const said = await turn;
     expect(said.answers[0]).toBe("Success. Updated the following files:\nA sub/new.txt\nM moved.txt\nD gone.txt");
     expect(said.answers[1]).toContain("./moved.txt\n./sub/new.txt\na\nB\nc\nfresh\n");
-    expect(ancestors(said.answers[1] ?? "")).toContain(await patching.stubPid());
     expect(said.tools[0]?.state?.metadata).toMatchObject({
       files: [{ type: "add" }, { type: "move" }, { type: "delete" }],
     });

@@ -201,7 +201,7 @@ const struct test confine_tests[] = {
   { "confine", "what cannot be held is an error, never less", refuses_what_it_cannot_hold },
   { "confine", "what was built before is adopted", adopts_what_was_built },
   { "confine", "a command that asks hands out its listener", hands_out_a_listener },
-  { "confine", "root loses what leaves the confinement and keeps what ordinary work needs", takes_roots_powers },
+  { "root", "root loses what leaves the confinement and keeps what ordinary work needs", takes_roots_powers },
   { "confine", "a file, a directory or another device as 0, 1 or 2 is noticed; what is above ends with exec", knows_harmless_descriptors },
   { 0 },
 };
