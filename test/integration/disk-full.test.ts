@@ -102,7 +102,7 @@ describe.skipIf(!canMount)(`with a full disk${reason(canMount, "root that may mo
     // More than what may be left of the audit log's last page.
     const commands = Array.from({ length: 40 }, () => newID("cmd"));
     const command = `while [ ! -e ${go} ]; do sleep 0.05; done`;
-    const body = { sessionID: newID("ses"), workspaceID: workspace.id, command };
+    const body = { sessionID: newID("ses"), workspaceID: workspace.id, command, timeoutMs: 60_000 };
     for (const commandID of commands) await bench.send("/command", { body: { ...body, commandID } });
     const states = async () => {
       const all = [];
