@@ -41,7 +41,7 @@ describe("run.sh", () => {
     const result = await runScript(["build"], { "dpkg-query": "exit 1", id: "echo 1000" });
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(
-      /^error missing_packages: .* gcc g\+\+ musl-tools patchelf libzstd-dev\nhint: apt-get install gcc/,
+      /^error missing_packages: .* gcc g\+\+ musl-tools patchelf libzstd-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross\nhint: apt-get install gcc/,
     );
     expect(result.stdout).toBe("");
   });

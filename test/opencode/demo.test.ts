@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, "../..");
 async function interrupted(text: string): Promise<{ code: number | null; left: string[]; output: string }> {
   const directory = await mkdtemp(join(tmpdir(), "ocr-interrupted-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const demo = spawn(process.execPath, [join(ROOT, "node_modules/tsx/dist/cli.mjs"), "demo/main.ts"], {
+  const demo = spawn(process.execPath, ["--import", "tsx", "demo/main.ts"], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: directory },
     stdio: ["ignore", "pipe", "inherit"],
