@@ -83,6 +83,8 @@ async function main(argv: string[]): Promise<number> {
   } finally {
     progress.clear();
     await remote?.close();
+    // that says that the connection is closed, too
+    progress.clear();
     interrupt.dispose();
   }
 }

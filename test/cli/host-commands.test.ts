@@ -186,4 +186,13 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
     expect(shown).toContain("\r\u001b[Kconnecting to box");
     expect(shown).toContain("\r\u001b[Kbox (");
   });
+
+  it("leaves nothing on the terminal behind an error", async () => {
+    const exec = host.laptop.startOnTerminal(["exec", "box", "--cwd", "/nowhere", "--", "true"]);
+    const { status, stdout } = await exec.ended;
+    expect(status).toBe(255);
+    const lines = stdout.toString().split("\n");
+    expect(lines.filter((line) => line.includes("error cwd_missing"))).toHaveLength(1);
+    expect(lines.at(-1)?.split("\r\u001b[K").at(-1)).toBe("");
+  });
 });
