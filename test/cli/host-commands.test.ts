@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasProgram } from "../fixtures/programs.js";
+import { OPENCODE } from "../opencode/fixtures/opencode.js";
 import { makeKey } from "../ssh/fixtures/keys.js";
 import { CliHost, canRunCli, cliReason } from "./fixtures/cli-host.js";
 
@@ -188,9 +189,11 @@ describe.skipIf(!canRunCli)(`a host and its stub (${cliReason})`, () => {
   });
 
   it("leaves nothing on the terminal behind an error", async () => {
-    const exec = host.laptop.startOnTerminal(["exec", "box", "--cwd", "/nowhere", "--", "true"]);
-    const { status, stdout } = await exec.ended;
-    expect(status).toBe(255);
+    const open = host.laptop.startOnTerminal(["open", "box:/nowhere"], {
+      PATH: `${dirname(OPENCODE)}:${process.env.PATH}`,
+    });
+    const { status, stdout } = await open.ended;
+    expect(status).toBe(1);
     const lines = stdout.toString().split("\n");
     expect(lines.filter((line) => line.includes("error cwd_missing"))).toHaveLength(1);
     expect(lines.at(-1)?.split("\r\u001b[K").at(-1)).toBe("");
