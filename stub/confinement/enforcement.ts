@@ -128,13 +128,13 @@ export class EnforcementService {
 
   /**
    * For a program that the stub itself runs for the workspace, and that `policy` is enough for (without one: the workspace's own, and
-   * what was `lent`). Undefined where no kernel level is in force. Throws what `refuseUnheld` throws. Only once `ready`.
+   * what was `lent`). Undefined at `static` and `off`. Throws what `refuseUnheld` throws. Only once `ready`.
    */
   holdProgram(workspace: Workspace, policy?: () => Buffer, lent?: Granted[]): HeldProgram | undefined {
     this.refuseUnheld(workspace);
     const { level } = this.describe(workspace);
-    if (!isKernelLevel(level)) return undefined;
-    const cheapest = level === "mount" ? "mount" : "landlock";
+    if (BITS[level] === 0) return undefined;
+    const cheapest = level === "mount" || level === "guard" ? level : "landlock";
     const { helper, policies } = this.#options;
     const bytes = policy?.() ?? policies.of(workspace, { isView: cheapest === "mount", lent }).bytes;
     return { helper, level: cheapest, policy: bytes };

@@ -8,8 +8,8 @@ import { checkedHelper } from "../helper-binary.js";
 export interface HeldProgram {
   /** Absolute path of the helper binary. */
   helper: string;
-  /** One of them is enough, the cheaper one is taken: a rule set is built in a millisecond, a view in several. */
-  level: "landlock" | "mount";
+  /** One of the kernel's is enough, the cheaper one is taken: a rule set is built in a millisecond, a view in several. */
+  level: "landlock" | "mount" | "guard";
   /** stub/native/confine/policy.h */
   policy: Buffer;
 }
