@@ -9,6 +9,7 @@ import { rgPath } from "@vscode/ripgrep";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codeOf } from "../../protocol/errors.js";
 import { isWithin } from "../../protocol/paths.js";
+import type { HeldProgram } from "../../stub/confinement/program.js";
 import type { FileContext } from "../../stub/files/access.js";
 import { runBatch } from "../../stub/files/batch.js";
 import { list } from "../../stub/files/list.js";
@@ -19,9 +20,15 @@ import { view } from "../../stub/files/view.js";
 import { writeFile as pinnedWrite } from "../../stub/files/write.js";
 import type { Pass } from "../../stub/permission/gate.js";
 import { Search } from "../../stub/search/search.js";
+import { Vcs } from "../../stub/vcs/vcs.js";
+import { gitTree } from "../fixtures/git-tree.js";
+import { gitPolicy } from "../fixtures/held-policy.js";
+import { helperBinary } from "../fixtures/helper-binary.js";
+import { hasProgram } from "../fixtures/programs.js";
 import { python } from "../fixtures/python.js";
 
 const PYTHON = await python();
+const helper = await helperBinary();
 
 /** Exchanges names as fast as it can (RENAME_EXCHANGE), until it is killed. */
 const SWAPPER = `
@@ -241,6 +248,40 @@ const ATTACKS: Attack[] = [
 
 const search = new Search({ ripgrep: rgPath });
 
+/** What walks by name on its own while names are swapped: ripgrep, git. Where a kernel level is in force that holds them. */
+function walks(level: HeldProgram["level"]): Attack[] {
+  const hold = (policy: Buffer) => ({ helper, level, policy });
+  const held = new Search({ ripgrep: rgPath, hold: (_workspace, policy) => hold(policy()) });
+  const loginEnvironment = async () => ({ PATH: "/usr/bin:/bin", HOME: "/nonexistent" });
+  const vcs = new Vcs({ loginEnvironment, hold: () => hold(gitPolicy(root)) });
+  return [
+    {
+      what: "grep",
+      naive: async () => text(await searched(root)),
+      ours: async () => text(JSON.stringify(await held.grep(context(), { pattern: "SECRET|public", path: root }))),
+    },
+    {
+      what: "glob",
+      naive: async () => (await promisify(execFile)(rgPath, ["--files"], { cwd: root })).stdout.includes("victim"),
+      ours: async () => (await held.glob(context(), { pattern: "**/victim", path: root })).files.length > 0,
+    },
+    {
+      what: "vcs",
+      naive: async () => text((await promisify(execFile)("git", ["diff"], { cwd: root })).stdout),
+      ours: async () => text(await vcs.raw(context())),
+    },
+  ];
+}
+
+/** A repository in the root whose files are all changed; made without a look at the files, which are swapped. */
+async function committed(): Promise<void> {
+  const tree = gitTree(root);
+  await writeFile(at("other"), "committed\n");
+  const blob = tree.git("hash-object", "-w", "other").trim();
+  for (const name of ["d/f", "d/q/f", "f"]) tree.git("update-index", "--add", "--cacheinfo", `100644,${blob},${name}`);
+  tree.git("commit", "-q", "-m", "c");
+}
+
 /** Only what has a code is a refusal; everything else is a defect of the test. */
 function refusal(error: unknown): undefined {
   if (codeOf(error) === undefined && typeof (error as { code?: unknown }).code !== "number") throw error;
@@ -282,6 +323,19 @@ describe.skipIf(PYTHON === undefined)(
         expect(tally.done).toBeGreaterThan(0);
       });
     }
+
+    it.skipIf(!hasProgram("git")).each(["landlock", "mount"] as const)(
+      "grep, glob and git that the kernel holds at level %s reach nothing outside; as they are, they do",
+      { timeout: 120_000 },
+      async (level) => {
+        await committed();
+        for (const { what, naive, ours } of walks(level)) {
+          expect([what, (await attack(naive, 100_000, true)).leaks]).toEqual([what, 1]);
+          const { leaks, done } = await attack(ours, 20, false);
+          expect([what, leaks, done > 0]).toEqual([what, 0, true]);
+        }
+      },
+    );
 
     it("removing a tree whose directories are swapped takes nothing outside along", { timeout: 120_000 }, async () => {
       await mkdir(join(outside, "precious"));

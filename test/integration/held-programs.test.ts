@@ -8,11 +8,12 @@ import { join } from "node:path";
 import { rgPath } from "@vscode/ripgrep";
 import { expect, it } from "vitest";
 import { newID } from "../../protocol/ids.js";
-import { entryOf } from "../../stub/confinement/entries.js";
+import { identityOf } from "../../stub/confinement/entries.js";
 import type { HeldProgram } from "../../stub/confinement/program.js";
 import { startProgram } from "../../stub/confinement/program.js";
 import { searchPolicy } from "../../stub/search/reach.js";
 import { gitTree } from "../fixtures/git-tree.js";
+import { gitPolicy } from "../fixtures/held-policy.js";
 import { helperBinary } from "../fixtures/helper-binary.js";
 import { hasProgram } from "../fixtures/programs.js";
 import { describe } from "../fixtures/with-compiler.js";
@@ -109,10 +110,8 @@ describe.skipIf(!hasProgram("git")).each(LEVELS)("git and ripgrep of the stub at
       tree.git("config", "core.fsmonitor", program);
       await symlink(secret, join(project, "led"));
 
-      const root = entryOf({ path: project, access: "write", kind: "directory" })?.text;
-      const system = ["usr", "bin", "lib", "lib64"].map((name) => `sys - /${name}`);
-      const ofGit = Buffer.from(`${["confine 1", ...system, "dev - /dev/null", root].join("\0")}\0`);
-      const identity = /^rw (\S+)/.exec(root ?? "")?.[1] as string;
+      const ofGit = gitPolicy(project);
+      const identity = identityOf(project, true) as string;
       const ofSearch = searchPolicy({
         ripgrep: await realpath(rgPath),
         approved: project,
