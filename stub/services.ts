@@ -29,6 +29,7 @@ import { KeptAsk } from "./permission/asks-on-disk.js";
 import { BeforeRun } from "./permission/before-run.js";
 import { Gate } from "./permission/gate.js";
 import { liveAsks } from "./permission/live-asks.js";
+import { Rejections } from "./permission/rejections.js";
 import { Reruns } from "./permission/reruns.js";
 import type { Problems } from "./problems.js";
 import { startupFiles } from "./pty/held-terminal.js";
@@ -215,7 +216,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
     tmpDirectory: options.tmpDirectory,
   });
   commands.admittedBy(admission);
-  const afterRun = new AfterRun({ beforeRun, gate, reruns });
+  const afterRun = new AfterRun({ beforeRun, gate, reruns, rejections: new Rejections(asks) });
   const eventClients = new EventClients(bus, {
     instance: host.stub,
     workspaceOf: (id) => workspaces.findLately(id),

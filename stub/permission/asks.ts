@@ -186,6 +186,7 @@ export class Asks {
   async withdraw(entry: Entry, message: string): Promise<void> {
     if (!this.#pending.has(entry.ask.id)) return;
     this.take(entry.ask.id);
+    entry.withdrawn = true;
     this.#noteWithdrawn(entry, message);
     this.settle(entry, { reply: "reject", message });
     this.#missed.delete(keyOf(entry.question));

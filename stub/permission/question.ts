@@ -36,6 +36,8 @@ export interface Entry {
   reply: PermissionReply | undefined;
   /** The `once` was used. */
   used: boolean;
+  /** Its rejection is nobody's answer: it was given up. */
+  withdrawn: boolean;
   /** When a request last left it, or it was answered; by the clock of `AsksOptions.now`. */
   since: number;
   /** Rejects where it could not be kept: then it was never asked. */
@@ -58,6 +60,7 @@ export function newEntry(ask: Ask, question: Question, since: number): Entry {
     carries: new Set(),
     reply: undefined,
     used: false,
+    withdrawn: false,
     since,
     saved: Promise.resolve(),
     answered,

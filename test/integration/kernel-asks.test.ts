@@ -196,6 +196,28 @@ describe.each(["landlock", "mount", "mount+landlock"])("at level %s", (level) =>
     expect((await run(workspace.id, command, { sessionID })).exit).not.toBe(0);
   });
 
+  it("what was rejected after a run is not asked for after the next one of that session, but in another, and before a run", async () => {
+    const workspace = await bench.workspace();
+    const outside = await bench.outside("rejected");
+    const attempt = async (sessionID: string, command: string) => {
+      const { commandID } = await run(workspace.id, inDocument(command), { sessionID });
+      return (await bench.send<Refused>(`/command/${commandID}/blocked`, { body: { onAsk: "fail" } })).body;
+    };
+    const sessionID = newID("ses");
+    const { details } = await attempt(sessionID, `mkdir ${outside}/new`);
+    await bench.reply(details.permissionID, "reject");
+    for (const again of [`mkdir ${outside}/new`, `mkdir ${outside}/other`]) {
+      expect(await attempt(sessionID, again)).toMatchObject({
+        code: "permission_rejected",
+        details: { path: outside },
+      });
+    }
+    expect(await bench.asks(workspace.id)).toEqual([]);
+    expect((await attempt(newID("ses"), `mkdir ${outside}/new`)).code).toBe("permission_required");
+    const named = await run(workspace.id, `mkdir ${outside}/new`, { sessionID });
+    expect(named.code).toBe("permission_required");
+  });
+
   it("a failure names what was not shown where commands have a view, and a success names nothing", async () => {
     const workspace = await bench.workspace();
     const secret = await secretFile(bench, "hidden");

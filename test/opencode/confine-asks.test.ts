@@ -156,6 +156,51 @@ describe("a blocked open of a running command", () => {
   });
 });
 
+describe("what a command was refused and could not be given while it ran", () => {
+  /** Makes a directory without naming it where the text is looked at. */
+  function make(path: string): ReturnType<typeof cat> {
+    const hidden = Buffer.from(path).toString("base64");
+    const command = `mkdir "$(echo ${hidden} | base64 -d)" && echo made`;
+    return { calls: [{ name: "bash", arguments: { command } }] };
+  }
+
+  it("is asked for when it has failed, and the same command works when the model runs it again", async () => {
+    const conversation = await world.conversation();
+    const path = join(outside, "new");
+    const saying = conversation.say("go", [make(path), make(path)]);
+    const ask = await world.nextAsk(conversation.sessionID);
+    expect(ask).toMatchObject({
+      permission: "external_directory",
+      patterns: [`${outside}/*`],
+      metadata: { filepath: outside, access: "write", host: "alpha", reason: expect.stringContaining("run again") },
+    });
+    await world.reply(ask, "once");
+    const [failed, again] = (await saying).answers;
+    expect(failed).toContain(`refused: mkdir ${path} (not approved)`);
+    expect(failed).toContain("run the same command again");
+    expect(again).toBe("made\n");
+    expect(await decisions(outside)).toEqual(["once"]);
+  });
+
+  it("is not asked for again in a session that rejected it, however often the model tries; in another it is", async () => {
+    const conversation = await world.conversation();
+    const path = join(outside, "new");
+    const saying = conversation.say("go", [make(path), make(path), make(join(outside, "other"))]);
+    await world.reply(await world.nextAsk(conversation.sessionID), "reject", "use the project");
+    const { answers, tools } = await saying;
+    expect(answers).toHaveLength(3);
+    for (const answer of answers) expect(answer).toMatch(/the user rejected it: .*use the project/);
+    expect(tools.map((tool) => tool.state?.status)).toEqual(["completed", "completed", "completed"]);
+    expect(await decisions(outside)).toEqual(["reject"]);
+
+    const other = await world.conversation();
+    const there = other.say("go", [make(path)]);
+    await world.reply(await world.nextAsk(other.sessionID), "reject");
+    await there;
+    expect(await decisions(outside)).toEqual(["reject", "reject"]);
+  });
+});
+
 describe("a path in the text of a command", () => {
   it("is asked for before it runs, and what was rejected runs nothing", async () => {
     const conversation = await world.conversation();
