@@ -11,6 +11,7 @@ const Event = Type.Enum([
   "approval",
   "workspace",
   "session",
+  "revert",
   "approver",
 ]);
 
@@ -34,7 +35,7 @@ export const AuditLine = Type.Object({
   reason: Type.Optional(Type.String()),
   /**
    * Of a command `approved`, `once`, `private`, `unconfined`; of an ask the reply, or `withdrawn`; of an approval `revoked`; of a
-   * workspace `created`, `deleted`.
+   * workspace `created`, `deleted`; of a file that is put back `written`, `removed`, or why it was left as it is.
    */
   decision: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),

@@ -7,6 +7,8 @@ const TAIL = "[A-Za-z0-9]{8,64}";
 export const WorkspaceID = Type.String({ pattern: `^wrk_${TAIL}$`, description: "wrk_ and 8-64 letters or digits" });
 export const SessionID = Type.String({ pattern: `^ses_${TAIL}$`, description: "ses_ and 8-64 letters or digits" });
 export const PermissionID = Type.String({ pattern: `^per_${TAIL}$`, description: "per_ and 8-64 letters or digits" });
+/** OpenCode's; those of a session are in the order of their text. */
+export const MessageID = Type.String({ pattern: `^msg_${TAIL}$`, description: "msg_ and 8-64 letters or digits" });
 /** Chosen by the client; the same id again is the same command. */
 export const CommandID = Type.String({ pattern: `^cmd_${TAIL}$`, description: "cmd_ and 8-64 letters or digits" });
 

@@ -21,6 +21,7 @@ import { permissionRoutes } from "./routes/permission.js";
 import { ptyRoutes } from "./routes/pty.js";
 import { searchRoutes } from "./routes/search.js";
 import { sessionRoutes } from "./routes/session.js";
+import { undoRoutes } from "./routes/undo.js";
 import { vcsRoutes } from "./routes/vcs.js";
 import { workspaceRoutes } from "./routes/workspace.js";
 import type { Services } from "./services.js";
@@ -82,6 +83,7 @@ export async function buildApp({ services, logger, handover }: AppOptions): Prom
   approverRoutes(app, services);
   workspaceRoutes(app, services);
   sessionRoutes(app, services);
+  undoRoutes(app, services);
   permissionRoutes(app, services);
   fileRoutes(app, services);
   searchRoutes(app, services);

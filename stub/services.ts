@@ -40,6 +40,7 @@ import { Shell } from "./shell/shell.js";
 import { AuditLog } from "./state/audit.js";
 import { roomProblems } from "./state/room.js";
 import { JsonStore, type StoreLog } from "./state/store.js";
+import { Undo } from "./undo/undo.js";
 import { Vcs } from "./vcs/vcs.js";
 import { KeptWorkspace, Workspaces } from "./workspaces.js";
 
@@ -106,6 +107,7 @@ export interface Services extends AsyncDisposable {
   temporaries: Temporaries;
   terminals: Terminals;
   vcs: Vcs;
+  undo: Undo;
   /** Where another stub has asked for it: resolves when no save is under way, with the commands whose ends are not recorded yet. */
   standStill(): Promise<string[]>;
   /** Ends event streams and requests that wait for an answer; the asks go on. */
@@ -174,7 +176,14 @@ export async function createServices(options: ServicesOptions): Promise<Services
     policies.forget(id);
     await privateDirectories.remove(id);
   });
+  const undo = new Undo({ directory: join(stateDirectory, "undo"), audit, log, mayChange: context.mayChange });
+  sessions.onDelete((id) => undo.drop(id));
   await dropOrphans(kept, log);
+  void undo
+    .dropOrphans(
+      (id) => kept.sessions.get(id) !== undefined || kept.sessions.isNewer(id) || kept.sessions.wasSetAside(id),
+    )
+    .catch((error: unknown) => log.warn({ err: error }, "what was kept of sessions that are gone may be left"));
   void endOrphans(kept, commands).catch((error: unknown) =>
     log.warn({ err: error }, "commands without a workspace go on"),
   );
@@ -240,7 +249,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
   // A terminal that nobody is connected to cannot be reached any more: new connections lead to the new stub.
   handover.holdWhile(() => terminals.connected > 0);
   const standStill = async () => {
-    while (Object.values(kept).some((store) => store.isBusy)) await pause(5);
+    while (undo.isBusy || Object.values(kept).some((store) => store.isBusy)) await pause(5);
     return commands.handOver(() => handover.isOver());
   };
   return {
@@ -274,6 +283,7 @@ export async function createServices(options: ServicesOptions): Promise<Services
       hold: (workspace, gitDirectories) => enforcement.holdProgram(workspace, undefined, gitDirectories.map(readable)),
     }),
     temporaries,
+    undo,
     endWaiting,
     drain,
     async [Symbol.asyncDispose]() {

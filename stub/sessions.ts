@@ -30,9 +30,16 @@ export class Sessions {
   /** Sessions that are busy though no command of theirs runs (yet): shell requests from their first event to their last. */
   readonly #busy = new Map<string, number>();
 
+  readonly #onDelete: ((id: string) => Promise<void>)[] = [];
+
   constructor(options: SessionsOptions) {
     this.#options = options;
     options.workspaces.onDelete((workspace) => this.#deleteOf(workspace));
+  }
+
+  /** Called once it is deleted; what it throws fails the request. */
+  onDelete(callback: (id: string) => Promise<void>): void {
+    this.#onDelete.push(callback);
   }
 
   list(approver: string | null): SessionInfo[] {
@@ -90,6 +97,7 @@ export class Sessions {
     const { session, workspace } = this.get(id, approver);
     await this.#options.store.delete(id);
     this.#cancelAll(id);
+    await Promise.all(this.#onDelete.map((callback) => callback(id)));
     this.#publish("session.deleted", session, workspace);
     return session;
   }
@@ -153,6 +161,7 @@ export class Sessions {
     for (const session of this.#options.store.values()) {
       if (session.workspaceID !== workspace.id) continue;
       await this.#options.store.delete(session.id);
+      await Promise.all(this.#onDelete.map((callback) => callback(session.id)));
       this.#publish("session.deleted", session, workspace);
     }
   }

@@ -5,6 +5,7 @@ import type { FileKind, FileView } from "../../protocol/file.js";
 import type { Enforcement } from "../../protocol/health.js";
 import type { AskedPath, AskPermission, Reply } from "../../protocol/permission.js";
 import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
+import type { ChangeOf, RevertAnswer, RevertRequest } from "../../protocol/undo.js";
 import type { VcsFileDiff, VcsFileStatus, VcsInfo, VcsMode } from "../../protocol/vcs.js";
 import type { Access, EnforcementWish } from "../../protocol/workspace.js";
 
@@ -20,6 +21,7 @@ export interface RunnerCapabilities {
   ports: boolean;
   artifacts: boolean;
   snapshots: boolean;
+  undo: boolean;
 }
 
 /** Where a session works. Holds no secrets: it is persisted. */
@@ -99,6 +101,8 @@ export interface OperationOptions {
   onAsk?: OnAsk;
   /** OpenCode's session id (`ses_…`), for asks and the audit. */
   sessionID?: string;
+  /** What is changed for it is kept, so that `revert` can put it back. */
+  change?: ChangeOf;
 }
 
 export interface RunCommandRequest extends OperationOptions {
@@ -304,6 +308,14 @@ export interface RunnerSession {
   /** In order, one round trip. With `stop`, steps after a failed one are not done and reported as `aborted`. */
   batch(steps: BatchStep[], options?: OperationOptions & { stop?: boolean }): Promise<BatchResult[]>;
 
+  /**
+   * Puts back what file operations changed for this message of the session (`change`) and the ones behind it, newest first; what
+   * was put back before it comes again. Null: all of it comes again. What somebody else changed since is left, and named.
+   */
+  revert(sessionID: string, point: RevertPoint | null, signal?: AbortSignal): Promise<Reverted>;
+  /** What is kept for `revert` goes: what stands reverted, these messages, or all of the session. */
+  forgetChanges(sessionID: string, what: ForgottenChanges, signal?: AbortSignal): Promise<void>;
+
   /** A terminal; throws `unsupported` while the capability is false, and what asking throws. */
   openPty(request?: OpenPtyRequest): Promise<RunnerPty>;
   /** Version control of the session's directory; its calls throw `unsupported` while the capability is false. */
@@ -315,6 +327,15 @@ export interface RunnerSession {
 
   /** Ends our side; running commands go on. Idempotent. */
   close(): Promise<void>;
+}
+
+export type RevertPoint = RevertRequest;
+export type Reverted = RevertAnswer;
+
+export interface ForgottenChanges {
+  reverted?: boolean;
+  messageIDs?: string[];
+  all?: boolean;
 }
 
 export interface HostFacts {

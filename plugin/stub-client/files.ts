@@ -4,6 +4,7 @@ import { Type } from "typebox";
 import { codeOf, ignoreMissing, RemoteError } from "../../protocol/errors.js";
 import { BatchAnswer, type BatchRequest, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
 import { FindAnswer, GlobAnswer, type GlobRequest, type GrepRequest } from "../../protocol/search.js";
+import { CHANGE_HEADER, type ChangeOf, toChangeHeader } from "../../protocol/undo.js";
 import type { StubClient } from "./client.js";
 
 /** Goes with every request that can ask. */
@@ -13,6 +14,8 @@ export interface Asking {
   /** The answered ask whose `once` this request uses. */
   permissionID?: string;
   signal?: AbortSignal;
+  /** What a change belongs to: it is kept, to be reverted. */
+  change?: ChangeOf;
 }
 
 export interface FileBytes {
@@ -61,6 +64,7 @@ export class FileRequests {
         path: withQuery("/file/content", { path, ifMatch, parents }, asking),
         body: data,
         replayable: true,
+        headers: changeHeader(asking),
         ...common(asking),
       });
     } catch (error) {
@@ -90,7 +94,13 @@ export class FileRequests {
   async remove(path: string, recursive: boolean | undefined, asking: Asking): Promise<void> {
     try {
       const query = withQuery("/file", { path, recursive }, asking);
-      await this.#client.send({ method: "DELETE", path: query, replayable: true, ...common(asking) });
+      await this.#client.send({
+        method: "DELETE",
+        path: query,
+        replayable: true,
+        headers: changeHeader(asking),
+        ...common(asking),
+      });
     } catch (error) {
       if (codeOf(error) !== "answer_lost") throw error;
       // What is still there was not removed, or not wholly.
@@ -104,7 +114,8 @@ export class FileRequests {
     asking: Asking,
   ): Promise<void> {
     const path = withQuery("/file/move", {}, asking);
-    await this.#client.send({ method: "POST", path, body, replayable: true, ...common(asking) });
+    const headers = changeHeader(asking);
+    await this.#client.send({ method: "POST", path, body, replayable: true, headers, ...common(asking) });
   }
 
   async mkdir(body: { path: string; parents?: boolean }, asking: Asking): Promise<void> {
@@ -112,10 +123,10 @@ export class FileRequests {
     await this.#client.send({ method: "POST", path, body, replayable: true, ...common(asking) });
   }
 
-  batch(body: BatchRequest, asking: Pick<Asking, "workspace" | "signal">): Promise<BatchAnswer> {
+  batch(body: BatchRequest, asking: Pick<Asking, "workspace" | "signal" | "change">): Promise<BatchAnswer> {
     const changes = body.steps.some(({ op }) => op === "write" || op === "remove" || op === "move");
     const again = changes ? { replayable: true } : { idempotent: true };
-    const headers = { "accept-encoding": "gzip" };
+    const headers = { "accept-encoding": "gzip", ...(changes ? changeHeader(asking) : {}) };
     const request = { method: "POST" as const, path: "/file/batch", headers, body, ...again, ...common(asking) };
     return this.#client.json(BatchAnswer, request);
   }
@@ -146,6 +157,11 @@ function tagOf(data: Uint8Array): string {
 
 function unknownOutcome(what: string): RemoteError {
   return new RemoteError("answer_lost", `the stub ended before it had answered: ${what} may have been done or not`);
+}
+
+function changeHeader({ change }: Pick<Asking, "change">): Record<string, string> {
+  const header = change === undefined ? undefined : toChangeHeader(change);
+  return header === undefined ? {} : { [CHANGE_HEADER]: header };
 }
 
 function common(asking: Pick<Asking, "workspace" | "signal">) {

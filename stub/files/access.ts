@@ -4,6 +4,7 @@ import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { isWithin } from "../../protocol/paths.js";
 import type { Access } from "../../protocol/workspace.js";
 import type { Pass } from "../permission/gate.js";
+import type { ChangeRecorder } from "./change-recorder.js";
 import { absolutePath, type Located, locate, type PathBase } from "./locate.js";
 import { fileError, type Pin, pin, reopen } from "./pin.js";
 import type { Temporaries } from "./temporaries.js";
@@ -17,6 +18,8 @@ export interface FileContext {
   umask: number;
   /** Where half-written files are noted; without it a kill in the middle of a write leaves one behind. */
   temporaries?: Temporaries;
+  /** Keeps what is changed, for the message that wants it. */
+  recorder?: ChangeRecorder | undefined;
 }
 
 export interface OpenedFile extends AsyncDisposable {

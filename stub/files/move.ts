@@ -2,7 +2,7 @@
 import { link, lstat, mkdir as makeDirectory, rename, unlink } from "node:fs/promises";
 import { codeOf, RemoteError } from "../../protocol/errors.js";
 import { type FileContext, findSpot, refuseOurs } from "./access.js";
-import { pinParent } from "./parents.js";
+import { madeFor, pinParent } from "./parents.js";
 import { fileError, inside, pin } from "./pin.js";
 import { refuseRoot } from "./remove.js";
 
@@ -16,6 +16,7 @@ export interface MoveRequest {
 
 /** Both ends need write access. Moves a link itself. Throws EXDEV between file systems. */
 export async function move(context: FileContext, request: MoveRequest): Promise<void> {
+  await context.recorder?.ready();
   await using from = await findSpot(context, bare(request.from), false);
   await using to = await findSpot(context, bare(request.to), false);
   const reason = `move ${request.from} to ${request.to}`;
@@ -34,6 +35,10 @@ export async function move(context: FileContext, request: MoveRequest): Promise<
   await using parent = await pinParent(to, request.to, request.parents === true, context.umask);
   const target = inside(parent, to.name);
   try {
+    await context.recorder?.before([
+      { path: to.real, at: target, after: { takenFrom: source }, made: madeFor(to) },
+      { path: from.real, at: source, after: { type: "absent" }, made: [] },
+    ]);
     if (request.overwrite) await rename(source, target);
     else if (found.isDirectory()) await renameDirectory(source, target, request.to);
     else await renameFile(source, target);

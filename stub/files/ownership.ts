@@ -9,8 +9,10 @@ export interface Kept {
   group: boolean;
 }
 
+export type Owned = Pick<Stats, "uid" | "gid" | "mode">;
+
 /** A new file has what the user's umask leaves. */
-export async function adopt(file: FileHandle, old: Stats | undefined, umask: number): Promise<void> {
+export async function adopt(file: FileHandle, old: Owned | undefined, umask: number): Promise<void> {
   if (old === undefined) return file.chmod(0o666 & ~umask);
   const mine = await file.stat();
   const kept = { owner: mine.uid === old.uid, group: mine.gid === old.gid };

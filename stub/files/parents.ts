@@ -28,6 +28,12 @@ export async function pinParent(spot: Spot, asked: string, create: boolean, umas
   return current;
 }
 
+/** The directories that `pinParent` makes for a spot, outermost first. */
+export function madeFor({ directory, missing }: Spot): string[] {
+  const base = directory.real === "/" ? "" : directory.real;
+  return missing.map((_, index) => `${base}/${missing.slice(0, index + 1).join("/")}`);
+}
+
 async function makeDirectory(parent: Pin, name: string, umask: number): Promise<Pin> {
   const path = inside(parent, name);
   try {

@@ -16,6 +16,7 @@ export interface RemoveRequest {
 /** Removes a link itself, never what it leads to. Throws ENOENT where nothing is there. */
 export async function remove(context: FileContext, request: RemoveRequest): Promise<void> {
   const { path } = request;
+  await context.recorder?.ready();
   await using spot = await findSpot(context, path.replace(/(?<=[^/])\/+$/, ""), false);
   refuseOurs(context, spot.real);
   await context.pass.require({ path: spot.real, kind: "file" }, "write", `remove ${path}`);
@@ -27,9 +28,11 @@ export async function remove(context: FileContext, request: RemoveRequest): Prom
     if (!found.isDirectory()) {
       await inTurn(spot.real, async () => {
         if (request.ifMatch !== undefined) await compare(target, request.ifMatch, path);
+        await context.recorder?.before([{ path: spot.real, at: target, after: { type: "absent" }, made: [] }]);
         await unlink(target);
       });
     } else if (request.recursive) {
+      await context.recorder?.before([{ path: spot.real, at: target, after: { type: "absent" }, made: [] }]);
       await removeTree(spot.directory, spot.name);
     } else {
       throw new RemoteError("EISDIR", `is a directory: ${path}`, {

@@ -4,10 +4,11 @@ import { constants, type Stats } from "node:fs";
 import { lstat, open, rename, unlink } from "node:fs/promises";
 import { codeOf, ignoreMissing, RemoteError } from "../../protocol/errors.js";
 import type { FileWritten } from "../../protocol/file.js";
-import { type FileContext, findSpot, refuseOurs } from "./access.js";
+import { type FileContext, findSpot, refuseOurs, type Spot } from "./access.js";
+import type { FileState } from "./change-recorder.js";
 import { inTurn } from "./in-turn.js";
-import { adopt } from "./ownership.js";
-import { pinParent } from "./parents.js";
+import { adopt, type Owned } from "./ownership.js";
+import { madeFor, pinParent } from "./parents.js";
 import { fileError, inside, type Pin } from "./pin.js";
 import { HASHED_BYTES, readTag, tagOfContent, tagOfStat } from "./tag.js";
 import { temporaryName } from "./temporaries.js";
@@ -18,16 +19,19 @@ export interface WriteRequest {
   /** Tag of the last read, or `absent`; another version there throws `conflict`. */
   ifMatch?: string | undefined;
   parents?: boolean | undefined;
+  /** Whose and of which mode a new file is to be; default: the user's. */
+  like?: Owned | undefined;
 }
 
 export async function writeFile(context: FileContext, request: WriteRequest): Promise<FileWritten> {
   const { path } = request;
+  await context.recorder?.ready();
   await using spot = await findSpot(context, path, true);
   refuseOurs(context, spot.real);
   await context.pass.require({ path: spot.real, kind: "file" }, "write", `write ${path}`);
   await using parent = await pinParent(spot, path, request.parents === true, context.umask);
   try {
-    return await replace(context, parent, spot.name, spot.real, request);
+    return await replace(context, parent, spot, request);
   } catch (error) {
     throw fileError(error, path);
   }
@@ -36,10 +40,10 @@ export async function writeFile(context: FileContext, request: WriteRequest): Pr
 async function replace(
   context: FileContext,
   parent: Pin,
-  name: string,
-  real: string,
-  { path, data, ifMatch }: WriteRequest,
+  spot: Spot,
+  { path, data, ifMatch, like }: WriteRequest,
 ): Promise<FileWritten> {
+  const { name, real } = spot;
   const target = inside(parent, name);
   const old = await statFile(target, path);
   const temporaryFile = temporaryName(name);
@@ -52,16 +56,20 @@ async function replace(
   );
   try {
     let tag: string;
+    let after: FileState;
     try {
       await file.writeFile(data);
-      await adopt(file, old, context.umask);
+      await adopt(file, old ?? like, context.umask);
       await file.sync();
       tag = data.length > HASHED_BYTES ? tagOfStat(await file.stat({ bigint: true })) : tagOfContent(data);
+      const { mode, uid, gid } = await file.stat();
+      after = { type: "file", tag, mode: mode & 0o7777, uid, gid };
     } finally {
       await file.close();
     }
     await inTurn(real, async () => {
       if (ifMatch !== undefined) await compare(target, ifMatch, path);
+      await context.recorder?.before([{ path: real, at: target, after, made: madeFor(spot) }]);
       await rename(temporary, target);
     });
     return { path: real, tag, size: data.length, existed: old !== undefined };

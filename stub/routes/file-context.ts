@@ -3,6 +3,7 @@ import type { FastifyRequest } from "fastify";
 import { Check } from "typebox/value";
 import { RemoteError } from "../../protocol/errors.js";
 import { WorkspaceID } from "../../protocol/ids.js";
+import { CHANGE_HEADER, type ChangeOf, fromChangeHeader } from "../../protocol/undo.js";
 import type { Workspace } from "../../protocol/workspace.js";
 import type { FileContext } from "../files/access.js";
 import type { Services } from "../services.js";
@@ -14,10 +15,10 @@ export interface Asking {
   permissionIDs?: string[] | undefined;
 }
 
-type Needed = Pick<Services, "gate" | "host" | "temporaries">;
+type Needed = Pick<Services, "gate" | "host" | "temporaries" | "undo" | "sessions">;
 
 export function fileContext(
-  { gate, host, temporaries }: Needed,
+  { gate, host, temporaries, undo, sessions }: Needed,
   workspace: Workspace,
   asking: Asking,
   request: FastifyRequest,
@@ -31,7 +32,18 @@ export function fileContext(
     signal: clientGone(request),
   });
   const base = { directory: workspace.directory, home: host.home };
-  return { pass, base, installRoot: host.installRoot, umask: host.umask, temporaries };
+  const of = changeOf(request);
+  const recorder =
+    of && undo.recorder(workspace.id, of, () => sessions.ensure(of.sessionID, workspace.id, request.approver));
+  return { pass, base, installRoot: host.installRoot, umask: host.umask, temporaries, recorder };
+}
+
+function changeOf(request: FastifyRequest): ChangeOf | undefined {
+  const header = request.headers[CHANGE_HEADER];
+  if (header === undefined) return undefined;
+  const of = fromChangeHeader(String(header));
+  if (of === undefined) throw new RemoteError("invalid_request", `${CHANGE_HEADER} is not SESSION/MESSAGE/CALL`);
+  return of;
 }
 
 /** Of `?workspace=` or `x-workspace`. Throws `workspace_required`, `invalid_id`, `workspace_unknown`, `approver_foreign`. */

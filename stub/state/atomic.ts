@@ -10,6 +10,15 @@ export const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 /** Replaces `path` by `data` with mode 0600. Throws node's errors; on failure the old file is as it was and nothing is left behind. */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  await replaceFile(path, data, true);
+}
+
+/** The same without waiting for the disk: a kill leaves the old file or the new one, a power cut may leave neither. */
+export async function writeQuickly(path: string, data: string | Uint8Array): Promise<void> {
+  await replaceFile(path, data, false);
+}
+
+async function replaceFile(path: string, data: string | Uint8Array, durable: boolean): Promise<void> {
   const directory = dirname(path);
   // Opened first: where that fails, nothing has happened yet.
   await using parent = await open(directory, "r");
@@ -18,7 +27,7 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
     const file = await open(temporary, "wx", 0o600);
     try {
       await file.writeFile(data);
-      await file.sync();
+      if (durable) await file.sync();
     } finally {
       await file.close();
     }
@@ -27,7 +36,7 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
     await unlink(temporary).catch(ignoreMissing);
     throw error;
   }
-  await parent.sync();
+  if (durable) await parent.sync();
 }
 
 /** Removes a file for good; a missing one is no error. */

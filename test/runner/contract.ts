@@ -518,6 +518,42 @@ export function runnerContract(name: string, start: () => Promise<ContractHost>)
         ]);
         expect(await session.exists("never")).toBe(false);
       });
+
+      it("puts back what was changed for a message and those behind it, makes it again, and leaves what others changed", async () => {
+        const session = await open();
+        const sessionID = newID("ses");
+        const of = (message: number) => ({ change: { sessionID, messageID: `msg_0000000${message}`, callID: "a" } });
+        const at = (name: string) => join(project, name);
+        const text = (name: string) => readFile(at(name), "utf8");
+        const bytes = (content: string) => new TextEncoder().encode(content);
+        await writeFile(at("kept"), "kept");
+        await writeFile(at("other"), "other");
+        await session.writeFile("kept", bytes("one"), of(1));
+        await session.batch(
+          [
+            { op: "write", path: "kept", data: bytes("two") },
+            { op: "write", path: "deep/new", data: bytes("new"), parents: true },
+            { op: "remove", path: "other" },
+          ],
+          of(2),
+        );
+        const back = await session.revert(sessionID, { messageID: "msg_00000002" });
+        expect(back.left).toEqual([]);
+        expect(back.changed.map((each) => [each.path, each.now]).sort()).toEqual([
+          [at("deep/new"), "removed"],
+          [at("kept"), "written"],
+          [at("other"), "written"],
+        ]);
+        expect([await text("kept"), await text("other")]).toEqual(["one", "other"]);
+        await session.revert(sessionID, null);
+        expect([await text("kept"), await text("deep/new")]).toEqual(["two", "new"]);
+        await writeFile(at("kept"), "somebody's");
+        const { left } = await session.revert(sessionID, { messageID: "msg_00000001" });
+        expect(left).toEqual([{ path: at("kept"), reason: "conflict" }]);
+        expect([await text("kept"), await text("other")]).toEqual(["somebody's", "other"]);
+        await session.forgetChanges(sessionID, { all: true });
+        expect(await session.revert(sessionID, null)).toEqual({ changed: [], left: [] });
+      });
     });
 
     describe("the input of a command", () => {

@@ -17,6 +17,7 @@ export const LOCAL_CAPABILITIES: RunnerCapabilities = {
   ports: false,
   artifacts: false,
   snapshots: false,
+  undo: true,
 };
 
 export function createLocalRunner(machine: LocalMachine): RunnerProvider {

@@ -11,10 +11,13 @@ import type {
   CommandResult,
   ConnectionState,
   FollowCommandOptions,
+  ForgottenChanges,
   HostFacts,
   OpenPtyRequest,
   OperationOptions,
   ReadFileResult,
+  Reverted,
+  RevertPoint,
   RunCommandRequest,
   RunnerCapabilities,
   RunnerEntry,
@@ -35,6 +38,7 @@ import { canonicalPath } from "./paths.js";
 import { LocalPlace } from "./place.js";
 import { localPty, type OpenTerminal } from "./pty.js";
 import { findText, globFiles } from "./search.js";
+import { LocalUndo } from "./undo.js";
 import { viewFile } from "./view.js";
 
 /** What a local session is told about this machine. */
@@ -61,6 +65,7 @@ export class LocalRunnerSession implements RunnerSession {
   readonly capabilities: RunnerCapabilities;
   readonly #machine: LocalMachine;
   readonly #place: LocalPlace;
+  readonly #undo = new LocalUndo();
   readonly #commands = new Map<string, Promise<LocalCommand>>();
   readonly #terminals = new Set<RunnerPty>();
 
@@ -140,7 +145,8 @@ export class LocalRunnerSession implements RunnerSession {
   }
 
   async writeFile(path: string, data: Uint8Array, options: WriteFileOptions = {}): Promise<WrittenFile> {
-    return await writeBytes(await this.#place.allowed(path, "write", "write", options), data, options);
+    const target = await this.#place.allowed(path, "write", "write", options);
+    return await this.#undo.around(options.change, [target], () => writeBytes(target, data, options));
   }
 
   async stat(path: string, options: OperationOptions = {}): Promise<RunnerStat> {
@@ -171,11 +177,13 @@ export class LocalRunnerSession implements RunnerSession {
     options: OperationOptions & { overwrite?: boolean; parents?: boolean } = {},
   ): Promise<void> {
     const source = await this.#place.allowed(from, "write", "move", options);
-    await moveFile(source, await this.#place.allowed(to, "write", "move", options), options);
+    const target = await this.#place.allowed(to, "write", "move", options);
+    await this.#undo.around(options.change, [source, target], () => moveFile(source, target, options));
   }
 
   async remove(path: string, options: OperationOptions & { recursive?: boolean } = {}): Promise<void> {
-    await removeFile(await this.#place.allowed(path, "write", "remove", options), options.recursive ?? false);
+    const target = await this.#place.allowed(path, "write", "remove", options);
+    await this.#undo.around(options.change, [target], () => removeFile(target, options.recursive ?? false));
   }
 
   async view(path: string, options: OperationOptions & { offset?: number; limit?: number } = {}): Promise<FileView> {
@@ -199,6 +207,14 @@ export class LocalRunnerSession implements RunnerSession {
 
   async batch(steps: BatchStep[], options: OperationOptions & { stop?: boolean } = {}): Promise<BatchResult[]> {
     return await runSteps(this, steps, options);
+  }
+
+  revert(sessionID: string, point: RevertPoint | null): Promise<Reverted> {
+    return this.#undo.reach(sessionID, point);
+  }
+
+  async forgetChanges(sessionID: string, what: ForgottenChanges): Promise<void> {
+    this.#undo.forget(sessionID, what);
   }
 
   async openPty(request: OpenPtyRequest = {}): Promise<RunnerPty> {

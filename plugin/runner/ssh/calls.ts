@@ -3,6 +3,7 @@
 import { RemoteError } from "../../../protocol/errors.js";
 import type { StubClient } from "../../stub-client/client.js";
 import { type Asking, FileRequests } from "../../stub-client/files.js";
+import { UndoRequests } from "../../stub-client/undo.js";
 import { VcsRequests } from "../../stub-client/vcs.js";
 import type { ConnectionState, OperationOptions, RunnerDestination, RunnerSessionOptions } from "../runner.js";
 import { withAsks } from "./asking.js";
@@ -67,6 +68,11 @@ export class HostCalls {
     return await this.file(options, (_files, asking) => work(new VcsRequests(client), asking));
   }
 
+  async undo<T>(work: (undo: UndoRequests) => Promise<T>): Promise<T> {
+    const { client, workspace } = await this.open();
+    return await workspace.within(() => work(new UndoRequests(client)));
+  }
+
   /** What only looks: calls of the same moment share a request. */
   async look<T>(options: OperationOptions, work: (looks: Looks, asking: Asking) => Promise<T>): Promise<T> {
     const { looks } = await this.open();
@@ -76,8 +82,9 @@ export class HostCalls {
   async file<T>(options: OperationOptions, work: (files: FileRequests, asking: Asking) => Promise<T>): Promise<T> {
     const { client, files, workspace } = await this.open();
     const signal = this.signal(options.signal);
+    const { change } = options;
     return await withAsks(this.asking(client, { ...options, signal }), (answered) => {
-      const asking: Asking = { workspace: workspace.id, onAsk: "fail", signal, permissionID: answered.at(-1) };
+      const asking: Asking = { workspace: workspace.id, onAsk: "fail", signal, permissionID: answered.at(-1), change };
       return workspace.within(() => work(files, asking));
     });
   }

@@ -19,6 +19,7 @@ export const SSH_CAPABILITIES: RunnerCapabilities = {
   ports: false,
   artifacts: false,
   snapshots: false,
+  undo: true,
 };
 
 export interface SshRunnerOptions {

@@ -10,10 +10,13 @@ import type {
   CommandResult,
   ConnectionState,
   FollowCommandOptions,
+  ForgottenChanges,
   HostFacts,
   OpenPtyRequest,
   OperationOptions,
   ReadFileResult,
+  Reverted,
+  RevertPoint,
   RunCommandRequest,
   RunnerCapabilities,
   RunnerEntry,
@@ -157,8 +160,17 @@ export class SshRunnerSession implements RunnerSession {
     const { client, files, workspace } = await this.#calls.open();
     const signal = this.#calls.signal(options.signal);
     return await runBatch(this.#calls.asking(client, { ...options, signal }), steps, options.stop ?? false, (body) =>
-      workspace.within(() => files.batch(body, { workspace: workspace.id, signal })),
+      workspace.within(() => files.batch(body, { workspace: workspace.id, signal, change: options.change })),
     );
+  }
+
+  revert(sessionID: string, point: RevertPoint | null, signal?: AbortSignal): Promise<Reverted> {
+    return this.#calls.undo((undo) => undo.reach(sessionID, point, this.#calls.signal(signal)));
+  }
+
+  forgetChanges(sessionID: string, what: ForgottenChanges, signal?: AbortSignal): Promise<void> {
+    const query = { ...what, messageIDs: what.messageIDs?.join(",") };
+    return this.#calls.undo((undo) => undo.forget(sessionID, query, this.#calls.signal(signal)));
   }
 
   async openPty(request: OpenPtyRequest = {}): Promise<RunnerPty> {
