@@ -4,7 +4,7 @@
 BUILD_PACKAGES=(gcc g++ musl-tools patchelf libzstd-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 # Without these the tests that need them are skipped, each with its reason.
 TEST_PACKAGES=(
-  openssh-server openssh-client dropbear-bin busybox-static tcsh fish zsh tmux iproute2 python3 curl git qemu-user-static
+  openssh-server openssh-client dropbear-bin busybox-static tcsh fish zsh tmux iproute2 python3 curl git qemu-user-static strace
   # what developer-commands.test.ts runs
   make cmake python3-venv python3-pip ripgrep vim default-jdk-headless perl
   # what the escape suite attacks with

@@ -2,8 +2,9 @@
 import type { Config, Hooks } from "@opencode-ai/plugin";
 import type { AnchoredHost } from "./anchored-host.js";
 import type { LooseEvent, OpencodeClient } from "./opencode-types.js";
-import { type PromptPart, partsForHost } from "./prompt-files.js";
-import { directoryAnswer, textAnswer } from "./read-text.js";
+import { type HostFile, type PromptPart, partsForHost } from "./prompt-files.js";
+import { withoutLaptopFiles } from "./prompt-references.js";
+import { directoryAnswer, mediaAnswer, textAnswer } from "./read-text.js";
 import { resolveRemote } from "./remote-path.js";
 import { systemForHost } from "./system-prompt.js";
 import { createApplyPatchTool } from "./tools/apply-patch.js";
@@ -29,7 +30,7 @@ export interface InsideOptions {
 }
 
 export function insideHooks(options: InsideOptions): Hooks {
-  const { host, client } = options;
+  const { host } = options;
   const anchors = [...new Set(options.anchors)].sort((left, right) => right.length - left.length);
   return {
     dispose: options.dispose,
@@ -48,7 +49,8 @@ export function insideHooks(options: InsideOptions): Hooks {
       glob: createGlobTool(host),
       grep: createGrepTool(host),
     },
-    async "tool.execute.before"({ tool }) {
+    async "tool.execute.before"({ tool }, { args }) {
+      if (tool === "task" && typeof args?.prompt === "string") args.prompt = withoutLaptopFiles(args.prompt);
       if (!LAPTOP_TOOLS.has(tool)) return;
       throw new Error(
         `The tool ${tool} works on the user's own machine; this session works on ${host.name}. Nothing was done.`,
@@ -67,18 +69,23 @@ export function insideHooks(options: InsideOptions): Hooks {
       );
       output.system.splice(0, output.system.length, ...system);
     },
+    async "command.execute.before"({ sessionID }, output) {
+      await useHostFiles(output.parts, sessionID);
+    },
     async "chat.message"({ sessionID }, output) {
-      const parts = output.parts as unknown as PromptPart[];
-      if (!parts.some((part) => part.synthetic || part.url?.startsWith("file:"))) return;
-      const replaced = await partsForHost(parts, {
-        anchors,
-        byModel: await isSubagent(client, sessionID),
-        toHost: (path) => hostPath(host, anchors, path),
-        read: (path) => readText(host, path, sessionID),
-      });
-      parts.splice(0, parts.length, ...replaced);
+      await useHostFiles(output.parts, sessionID);
     },
   };
+
+  async function useHostFiles(of: unknown[], sessionID: string): Promise<void> {
+    const parts = of as PromptPart[];
+    if (!parts.some((part) => part.synthetic || part.url?.startsWith("file:"))) return;
+    const replaced = await partsForHost(parts, {
+      toHost: (path) => hostPath(host, anchors, path),
+      read: (path) => readForPrompt(host, path, sessionID),
+    });
+    parts.splice(0, parts.length, ...replaced);
+  }
 }
 
 /** Our own answers are cut as the built-ins cut theirs; OpenCode's cut behind them (with a file on the laptop) never comes to it. */
@@ -93,12 +100,6 @@ function outputLimits(config: Config): Pick<OutputLimits, "maxLines" | "maxBytes
   return limits;
 }
 
-/** Where it cannot be told the safe answer is yes: nothing of the laptop is given away. */
-async function isSubagent(client: OpencodeClient, sessionID: string): Promise<boolean> {
-  const { data } = await client.session.get({ path: { id: sessionID } }).catch(() => ({ data: undefined }));
-  return data === undefined || data.parentID !== undefined;
-}
-
 function hostPath(host: AnchoredHost, anchors: string[], path: string): string {
   const facts = host.known;
   const directory = facts?.directory ?? host.directory;
@@ -106,10 +107,12 @@ function hostPath(host: AnchoredHost, anchors: string[], path: string): string {
   return resolveRemote(path, { directory, home: facts?.home ?? "/", anchor });
 }
 
-async function readText(host: AnchoredHost, path: string, sessionID: string): Promise<string> {
+async function readForPrompt(host: AnchoredHost, path: string, sessionID: string): Promise<HostFile> {
   const session = await host.session();
   const view = await session.view(path, { sessionID });
-  if (view.type === "text") return textAnswer(path, view, 1).output;
-  if (view.type === "directory") return directoryAnswer(path, view, 1).output;
-  throw new Error(`Cannot read binary file: ${path}`);
+  if (view.type === "text") return { text: textAnswer(path, view, 1).output };
+  if (view.type === "directory") return { text: directoryAnswer(path, view, 1).output };
+  if (view.type === "binary") throw new Error(`Cannot read binary file: ${path}`);
+  const { mime, base64 } = view;
+  return { text: mediaAnswer(mime).output, attachment: { mime, url: `data:${mime};base64,${base64}` } };
 }

@@ -17,10 +17,8 @@ const named = (path: string): PromptPart[] => [
   { ...base, id: "prt_5", type: "text", text: "and tell me" },
 ];
 const files: PromptFiles = {
-  anchors: [ANCHOR],
-  byModel: false,
   toHost: (path) => path.replace(ANCHOR, "/srv/app"),
-  read: async (path) => `CONTENT OF ${path}`,
+  read: async (path) => ({ text: `CONTENT OF ${path}` }),
 };
 
 describe("files that a prompt names", () => {
@@ -50,16 +48,31 @@ describe("files that a prompt names", () => {
     expect(JSON.stringify(parts)).not.toContain("/state/");
   });
 
-  it("of the laptop go along when the user names them, and never when the model does", async () => {
-    expect(await partsForHost(named("/home/me/notes.txt"), files)).toEqual(named("/home/me/notes.txt"));
-    const parts = await partsForHost(named("/home/me/.ssh/id_ed25519"), { ...files, byModel: true });
+  it("mean the host's wherever they lie: what OpenCode read here of that path is thrown away", async () => {
+    const parts = await partsForHost(named("/home/me/.ssh/id_ed25519"), files);
     expect(parts.map((part) => part.text)).toEqual([
       "look at it",
-      "A file named here lies on the user's own machine and was not read.",
+      'Called the Read tool with the following input: {"filePath":"/home/me/.ssh/id_ed25519"}',
+      "CONTENT OF /home/me/.ssh/id_ed25519",
       "and tell me",
     ]);
     expect(JSON.stringify(parts)).not.toContain("SECRET");
-    expect(JSON.stringify(parts)).not.toContain(".ssh");
+  });
+
+  it("that nothing has read yet, as of a command's template, are the host's from the start", async () => {
+    const part: PromptPart = { type: "file", url: `file://${ANCHOR}/a.txt`, mime: "text/plain", filename: "a.txt" };
+    const parts = await partsForHost([part], files);
+    expect(parts.map(({ type, text, url }) => [type, text, url])).toEqual([
+      ["text", 'Called the Read tool with the following input: {"filePath":"/srv/app/a.txt"}', undefined],
+      ["text", "CONTENT OF /srv/app/a.txt", undefined],
+    ]);
+  });
+
+  it("are attached with the host's bytes where they are images", async () => {
+    const attachment = { mime: "image/png", url: "data:image/png;base64,aG9zdA==" };
+    const read = async () => ({ text: "Image read successfully", attachment });
+    const parts = await partsForHost(named(`${ANCHOR}/a.png`), { ...files, read });
+    expect(parts.at(-2)).toMatchObject({ type: "file", ...attachment });
   });
 
   it("that were pasted as data are left alone, also in a subagent's prompt", async () => {
@@ -74,6 +87,6 @@ describe("files that a prompt names", () => {
       { ...base, id: "prt_2", type: "text", synthetic: true, text: "pasted" },
       { ...base, id: "prt_3", type: "file", url: "data:text/plain;base64,cGFzdGVk", mime: "text/plain" },
     ];
-    expect(await partsForHost(pasted, { ...files, byModel: true })).toEqual(pasted);
+    expect(await partsForHost(pasted, files)).toEqual(pasted);
   });
 });

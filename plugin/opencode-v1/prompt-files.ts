@@ -1,13 +1,12 @@
-// Files that a message names (`@file`): OpenCode has read them on the laptop before the plugin sees the message. What lies
-// in the anchor means the host's file and is read there; what else a subagent's prompt named is the model's wish, not the user's.
+// Files that a message names (`@file`, `file:` parts): whatever the path, it means the host's file. OpenCode has read one of that path
+// on the laptop before the plugin sees the message; that is thrown away. What was pasted as data is the user's own, and stays.
 import { fileURLToPath } from "node:url";
-import { isWithin } from "../../protocol/paths.js";
 
 /** As much of a message part as matters here. */
 export interface PromptPart {
-  id: string;
-  messageID: string;
-  sessionID: string;
+  id?: string;
+  messageID?: string;
+  sessionID?: string;
   type: string;
   text?: string;
   synthetic?: boolean;
@@ -17,21 +16,24 @@ export interface PromptPart {
   source?: unknown;
 }
 
+export interface HostFile {
+  /** What the read tool answers. */
+  text: string;
+  /** An image or a PDF: `url` holds its bytes. */
+  attachment?: { mime: string; url: string };
+}
+
 export interface PromptFiles {
-  /** Local paths of the anchor. */
-  anchors: string[];
-  /** The prompt was written by the model (a subagent's). */
-  byModel: boolean;
-  /** Path of the anchor to path on the host. */
+  /** What a path that OpenCode knows is on the host. */
   toHost(path: string): string;
-  /** What the read tool answers for a path of the host; throws what it throws. */
-  read(path: string): Promise<string>;
+  /** Throws what the read tool throws. */
+  read(path: string): Promise<HostFile>;
 }
 
 const CALLED = "Called the Read tool with the following input: ";
 const FAILED = "Read tool failed to read ";
 
-/** The parts that shall be saved instead; the same array where no file of the laptop was named. */
+/** The parts that shall be saved instead. */
 export async function partsForHost(parts: PromptPart[], files: PromptFiles): Promise<PromptPart[]> {
   const result: PromptPart[] = [];
   for (let index = 0; index < parts.length; index++) {
@@ -41,23 +43,26 @@ export async function partsForHost(parts: PromptPart[], files: PromptFiles): Pro
       result.push(part);
       continue;
     }
-    const anchored = files.anchors.some((anchor) => isWithin(group.path, anchor));
-    if (!anchored && !files.byModel) {
-      // The user gave a file of the laptop along, by hand.
-      result.push(...group.parts);
-    } else if (anchored) {
-      const path = files.toHost(group.path);
-      const text = await files
-        .read(path)
-        .catch((error: Error) => `${FAILED}${path} with the following error: ${error.message}`);
-      result.push(
-        { ...part, text: `${CALLED}${JSON.stringify({ filePath: path })}` },
-        { ...part, id: `${part.id}1`, text },
-      );
-    } else result.push({ ...part, text: "A file named here lies on the user's own machine and was not read." });
+    result.push(...(await hostParts(part, files.toHost(group.path), files)));
     index += group.parts.length - 1;
   }
   return result;
+}
+
+/** As OpenCode says that it has read a file. */
+async function hostParts(part: PromptPart, path: string, files: PromptFiles): Promise<PromptPart[]> {
+  const file: HostFile = await files
+    .read(path)
+    .catch((error: Error) => ({ text: `${FAILED}${path} with the following error: ${error.message}` }));
+  const { id, messageID, sessionID, filename } = part;
+  const text = { messageID, sessionID, type: "text", synthetic: true };
+  // before a message is saved its parts may have no ids yet
+  const named = (number: string) => (id === undefined ? {} : { id: `${id}${number}` });
+  return [
+    { ...text, ...named(""), text: `${CALLED}${JSON.stringify({ filePath: path })}` },
+    { ...text, ...named("1"), text: file.text },
+    ...(file.attachment ? [{ messageID, sessionID, ...named("2"), type: "file", filename, ...file.attachment }] : []),
+  ];
 }
 
 interface Group {
