@@ -9,6 +9,7 @@ import { createSshRunner } from "../../plugin/runner/ssh/provider.js";
 import { StubClient } from "../../plugin/stub-client/client.js";
 import { newID } from "../../protocol/ids.js";
 import { Mark } from "../fixtures/marked-processes.js";
+import { eventually } from "../fixtures/processes.js";
 import { identityOf, SocketLink, testApprover } from "../fixtures/socket-link.js";
 import { type StubFixture, startStub } from "../fixtures/stub.js";
 import { describe } from "../fixtures/with-compiler.js";
@@ -191,6 +192,53 @@ describe("the ssh runner and its stub", () => {
     await made.readdir(stub.home);
     await made.readdir(stub.home);
     expect(asked).toBe(2);
+  });
+
+  it("two running commands that want the same are one question, and when the first is given up the second is asked anew", async () => {
+    const outside = await mkdtemp(join(base, "outside-"));
+    await writeFile(join(outside, "f"), "PRIVATE\n");
+    const made = await session(host(), await project());
+    const hidden = Buffer.from(join(outside, "f")).toString("base64");
+    const asked: { by: string; answer(reply: "once"): void }[] = [];
+    const start = (by: string, signal?: AbortSignal) =>
+      run(made, {
+        command: `cat "$(echo ${hidden} | base64 -d)"`,
+        ...(signal === undefined ? {} : { signal }),
+        onAsk: (_ask) => new Promise((resolve) => asked.push({ by, answer: (reply) => resolve({ reply }) })),
+      });
+    const asks = (count: number) => eventually(`${count} questions`, () => asked.length === count || undefined);
+    const waiting = (count: number) =>
+      eventually(`${count} that wait`, async () => {
+        const text = await readFile(join(stub.installRoot, "log/audit.log"), "utf8");
+        return (
+          text.split("\n").filter((line) => line.includes(hidden) && line.includes('"command"')).length >= count ||
+          undefined
+        );
+      });
+
+    const abort = new AbortController();
+    const first = start("first", abort.signal);
+    await asks(1);
+    const second = start("second");
+    await waiting(2);
+    // the second is told of the same question, which is asked already
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(asked.map(({ by }) => by)).toEqual(["first"]);
+    abort.abort();
+    expect((await first).result.aborted).toBe(true);
+    await asks(2);
+    expect(asked[1]?.by).toBe("second");
+    // and where the other one is given up, the question stays
+    const gone = new AbortController();
+    const third = start("third", gone.signal);
+    await waiting(3);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    gone.abort();
+    expect((await third).result.aborted).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer("once");
+    expect((await second).stdout.toString()).toBe("PRIVATE\n");
   });
 
   it("gets a new secret when the stub was started anew, and goes on", async () => {

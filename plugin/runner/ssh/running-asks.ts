@@ -5,15 +5,22 @@ import type { Ask } from "../../../protocol/permission.js";
 import { isBroken } from "../../stub-client/broken.js";
 import type { FollowOptions } from "../../stub-client/command-stream.js";
 import { linkAbort } from "../../stub-client/linked-abort.js";
+import { orAborted, pause } from "../../waiting/abort.js";
 import type { RunnerReply } from "../runner.js";
 import { type AskContext, sendReply } from "./asking.js";
 
 const NOBODY = "nobody can be asked here";
 
+/** One that waits no more may be the first to be told of an answer that is for all: the others hear of it soon. Milliseconds. */
+const ANSWER_SPREADS_MS = 250;
+
 interface Asking {
   /** Once it is known. */
   given?: RunnerReply;
-  /** Aborted when nothing waits for it any more. */
+  /** The commands that wait for it. It is asked in the name of one of them; when that is given up, of the next. */
+  waiting: Set<AskContext>;
+  /** Who asks just now, and what gives that up. */
+  by?: AskContext;
   over: AbortController;
 }
 
@@ -27,27 +34,41 @@ export class RunningAsks {
       onAsk: (ask) => {
         this.#take(context, ask).catch(() => undefined); // the connection is away: it is told again when it is back
       },
-      onAskOver: (id) => {
-        this.#asking.get(id)?.over.abort();
-        this.#asking.delete(id);
-      },
+      onAskOver: (id) => this.#leave(context, id),
     };
   }
 
   async #take(context: AskContext, ask: Ask): Promise<void> {
     const known = this.#asking.get(ask.id);
     if (known !== undefined) {
+      known.waiting.add(context);
       if (known.given !== undefined) await this.#send(context, ask.id, known.given);
       return;
     }
-    const asking: Asking = { over: new AbortController() };
+    const asking: Asking = { waiting: new Set([context]), over: new AbortController() };
     this.#asking.set(ask.id, asking);
-    const given = await question(context, ask, asking.over.signal);
-    if (given === undefined) this.#asking.delete(ask.id);
-    else if (!asking.over.signal.aborted) {
-      asking.given = given;
-      await this.#send(context, ask.id, given);
+    // who comes meanwhile is seen, too
+    for (const by of asking.waiting) {
+      asking.by = by;
+      asking.over = new AbortController();
+      const given = await question(by, ask, asking.over.signal);
+      if (given !== undefined && !asking.over.signal.aborted) {
+        asking.given = given;
+        return await this.#send(by, ask.id, given);
+      }
+      asking.waiting.delete(by);
+      if (asking.waiting.size > 0) await pause(ANSWER_SPREADS_MS);
     }
+    if (this.#asking.get(ask.id) === asking) this.#asking.delete(ask.id);
+  }
+
+  /** This command waits for it no longer: it is answered, or the command has ended. */
+  #leave(context: AskContext, id: string): void {
+    const asking = this.#asking.get(id);
+    if (asking === undefined) return;
+    asking.waiting.delete(context);
+    if (asking.by === context) asking.over.abort();
+    if (asking.waiting.size === 0) this.#asking.delete(id);
   }
 
   async #send({ client }: AskContext, id: string, given: RunnerReply): Promise<void> {
@@ -73,7 +94,7 @@ async function question(context: AskContext, ask: Ask, over: AbortSignal): Promi
   const { sessionID = ask.sessionID ?? undefined } = context;
   using stop = linkAbort(signal, over);
   try {
-    return await onAsk(
+    const asked = onAsk(
       {
         permissionID: id,
         permission,
@@ -86,6 +107,8 @@ async function question(context: AskContext, ask: Ask, over: AbortSignal): Promi
       },
       stop.signal,
     );
+    // who asks may not listen to the signal: OpenCode takes its prompt back itself, or never
+    return await orAborted(asked, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return undefined;
     return { reply: "reject", message: error instanceof RemoteError ? error.message : String(error) };
