@@ -31,6 +31,7 @@ export const Ask = Type.Object({
   id: PermissionID,
   sessionID: Type.Union([SessionID, Type.Null()]),
   permission: AskPermission,
+  /** What `always` would approve: `DIRECTORY/*`, or a file alone. `unconfined`: the command. */
   patterns: Type.Array(Type.String()),
   always: Type.Array(Type.String()),
   metadata: Type.Object({ filepath: Type.String(), parentDir: Type.String() }),
@@ -57,6 +58,8 @@ export type AskOver = Static<typeof AskOver>;
 export const PermissionRequired = Type.Object({
   permissionID: PermissionID,
   permission: AskPermission,
+  /** As in the ask. */
+  patterns: Type.Optional(Type.Array(Type.String())),
   path: Type.String(),
   access: Access,
   paths: Type.Array(AskedPath, { minItems: 1 }),

@@ -24,6 +24,10 @@ it("shows each path that an answer is for, and nothing that moves the cursor", (
     reason: "run cat /srv/a",
   };
   expect(questionText("box", ask)).toBe("box: read /srv/a (run cat /srv/a)");
+  expect(questionText("box", { ...ask, patterns: ["/srv/a"] })).toBe("box: read /srv/a (run cat /srv/a)");
+  expect(questionText("box", { ...ask, patterns: ["/srv/*", "/e\u001b"] })).toBe(
+    "box: read /srv/a (run cat /srv/a)\n  always: all of /srv, /e?",
+  );
   const second = { path: "/srv/\u001b[2Jb", access: "write" as const, kind: "directory" as const };
   expect(questionText("box", { ...ask, paths: [...ask.paths, second] })).toBe(
     "box: run cat /srv/a\n  read /srv/a\n  write /srv/?[2Jb",

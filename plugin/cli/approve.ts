@@ -19,7 +19,7 @@ export function onAskFor({ host, yes, terminal, progress }: ApproveOptions): OnA
   return (ask, signal) => {
     // One question at a time, whatever runs side by side.
     const mine = before.then(async (): Promise<RunnerReply> => {
-      progress.clear();
+      using _ = progress.hold();
       const choice = ask.permission === "unconfined" ? "[o]nce, [r]eject? " : "[o]nce, [a]lways, [r]eject? ";
       for (;;) {
         const typed = await terminal.line(`${questionText(host, ask)}\n${choice}`, signal);
@@ -33,15 +33,21 @@ export function onAskFor({ host, yes, terminal, progress }: ApproveOptions): OnA
   };
 }
 
-/** All that the answer is for: each path on a line of its own where there are several. */
-export function questionText(host: string, { permission, paths, command, reason }: RunnerAsk): string {
+/** All that the answer is for: each path on a line of its own where there are several, and what `always` would approve beside it. */
+export function questionText(host: string, { permission, patterns = [], paths, command, reason }: RunnerAsk): string {
   const why = printable(reason);
   if (permission === "unconfined") {
     return `${printable(host)}: run this with nothing that holds it to what was approved\n  ${printable(command ?? reason)}`;
   }
   const wanted = paths.map(({ access, path }) => `${access} ${printable(path)}`);
-  if (wanted.length === 1) return `${printable(host)}: ${wanted[0]} (${why})`;
-  return [`${printable(host)}: ${why}`, ...wanted.map((line) => `  ${line}`)].join("\n");
+  const more = patterns.filter((pattern) => !paths.some(({ path }) => path === pattern));
+  const always = more.length === 0 ? [] : [`  always: ${more.map(allOf).join(", ")}`];
+  if (wanted.length === 1) return [`${printable(host)}: ${wanted[0]} (${why})`, ...always].join("\n");
+  return [`${printable(host)}: ${why}`, ...wanted.map((line) => `  ${line}`), ...always].join("\n");
+}
+
+function allOf(pattern: string): string {
+  return pattern.endsWith("/*") ? `all of ${printable(pattern.slice(0, -2))}` : printable(pattern);
 }
 
 /** `o`, `once`, `a`, `always`, `r`, `reject`, and a message behind the latter; undefined: none of them. */

@@ -14,6 +14,7 @@ import type {
 import { onAskFor } from "./approve.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
+import { lowerWarning } from "./enforcement.js";
 import { commandOf, hostOf, hostPath } from "./host-words.js";
 import { readInput } from "./input.js";
 import { LostNotice } from "./lost-notice.js";
@@ -117,6 +118,10 @@ async function runIn(
     }
     progress.clear();
     if (context.globals.verbose) await context.write("stderr", `${printable(enforcementText(result.enforcement))}\n`);
+    // what its user chose says nothing of the host
+    const isHosts = !unconfined && (execution.wish?.enforcement ?? "best") === "best";
+    const lower = isHosts ? await lowerWarning(remote, host, result.enforcement) : undefined;
+    if (lower !== undefined) await context.write("stderr", `${lower}\n`);
     return await receiver.end(result);
   } catch (error) {
     if (codeOf(error) === "aborted" && (error as RemoteError).details !== undefined) {

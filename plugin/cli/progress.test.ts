@@ -24,6 +24,24 @@ describe("progress", () => {
     expect(shown({ terminal: false, verbose: true }, ["one", "two"])).toBe("one\ntwo\n");
   });
 
+  it("writes nothing over a question, and with --verbose says afterwards how it stands", () => {
+    for (const verbose of [false, true]) {
+      let written = "";
+      const write = (text: string) => {
+        written += text;
+      };
+      const progress = new Progress({ write, columns: 80, terminal: true, verbose });
+      {
+        using _ = progress.hold();
+        progress.show({ text: "reconnecting to box" });
+        progress.show({ text: "connected to box" });
+        progress.clear();
+        expect(written).toBe("");
+      }
+      expect(written).toBe(verbose ? "connected to box\n" : "");
+    }
+  });
+
   it("does not repeat a line for every figure of a count", () => {
     const texts = ["uploading 1/9", "uploading 2/9", "uploading 9/9", "done"];
     expect(shown({ terminal: false, verbose: true }, texts)).toBe("uploading 1/9\ndone\n");

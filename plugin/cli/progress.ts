@@ -18,6 +18,9 @@ export class Progress {
   #shown = false;
   #last = "";
   #since = 0;
+  /** A question is on the terminal. */
+  #held = 0;
+  #missed: string | undefined;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -31,6 +34,10 @@ export class Progress {
   readonly show = (progress: Pick<RunnerProgress, "text">): void => {
     const { write, terminal, verbose, columns } = this.#options;
     const text = printable(progress.text);
+    if (this.#held > 0) {
+      this.#missed = text;
+      return;
+    }
     if (text === this.#last) return;
     if (verbose) {
       // Of a figure that counts up, a line now and then is enough.
@@ -43,6 +50,21 @@ export class Progress {
     }
     this.#last = text;
     this.#since = performance.now();
+  };
+
+  /** While a question is on the terminal nothing is written over it; with --verbose the last of what was to be shown comes then. */
+  readonly hold = (): Disposable => {
+    this.clear();
+    this.#held += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#held -= 1;
+        const text = this.#missed;
+        if (this.#held > 0) return;
+        this.#missed = undefined;
+        if (text !== undefined && this.#options.verbose) this.show({ text });
+      },
+    };
   };
 
   /** Before anything else is written. */

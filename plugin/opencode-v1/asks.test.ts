@@ -63,6 +63,15 @@ describe("the host's question as OpenCode's prompt", () => {
     ]);
   });
 
+  it("shows what `always` would approve where that is more: a toolchain is approved as a whole", async () => {
+    const asks = new Asks("prod");
+    const patterns: string[][] = [];
+    const call = asks.forCall(context(async (request) => void patterns.push(request.patterns as string[])));
+    for (const told of [["/etc/*"], ["/etc/app/*"], ["/etc/app/secret.conf"]])
+      await call.onAsk({ ...ask, patterns: told }, new AbortController().signal);
+    expect(patterns).toEqual([["/etc/app/*", "/etc/*"], ["/etc/app/*"], ["/etc/app/*"]]);
+  });
+
   it("shows the whole command that is to run unconfined, and takes no rule for an answer", async () => {
     const asks = new Asks("prod");
     const seen: unknown[] = [];

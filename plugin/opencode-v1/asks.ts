@@ -95,7 +95,7 @@ export class Asks {
 
 /** One prompt for all that the answer is for: each directory once, as the built-in names them. */
 function promptOf(ask: RunnerAsk, host: string) {
-  const { permission, path, access, paths, command, reason, permissionID } = ask;
+  const { permission, patterns = [], path, access, paths, command, reason, permissionID } = ask;
   const about = { access, reason, host, permissionID };
   if (permission === "unconfined") {
     // OpenCode allows by itself what has a name that it does not know; this one it asks about.
@@ -110,9 +110,14 @@ function promptOf(ask: RunnerAsk, host: string) {
   const several = paths.length > 1 ? { paths } : {};
   return {
     permission,
-    patterns: [...new Set(directories)].map((directory) => posix.join(directory, "*")),
+    // `always` may be for more: a toolchain is approved as a whole
+    patterns: [...new Set([...directories.map((directory) => posix.join(directory, "*")), ...patterns.filter(isWide)])],
     metadata: { ...about, filepath: path, parentDir, ...several },
   };
+}
+
+function isWide(pattern: string): boolean {
+  return pattern.endsWith("/*");
 }
 
 function directoryOf({ path, kind }: AskedPath): string {

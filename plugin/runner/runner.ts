@@ -62,6 +62,8 @@ export interface RunnerSessionState {
 export interface RunnerAsk {
   permissionID: string;
   permission: AskPermission;
+  /** What `always` would approve: `DIRECTORY/*`, or a file alone; an older host does not say. */
+  patterns?: string[];
   /** Canonical real path on the host; the first of `paths`. */
   path: string;
   access: Access;

@@ -69,8 +69,17 @@ export function newEntry(ask: Ask, question: Question, since: number): Entry {
 }
 
 export function required(ask: Ask): PermissionRequired {
-  const { id, permission, path, access, paths, command, reason } = ask;
-  return { permissionID: id, permission, path, access, paths, ...(command === undefined ? {} : { command }), reason };
+  const { id, permission, patterns, path, access, paths, command, reason } = ask;
+  return {
+    permissionID: id,
+    permission,
+    patterns,
+    path,
+    access,
+    paths,
+    ...(command === undefined ? {} : { command }),
+    reason,
+  };
 }
 
 /** What is asked for, and what `always` would approve: the directory, unless it must not be approved as a whole. */

@@ -90,7 +90,7 @@ export class RunningAsks {
 async function question(context: AskContext, ask: Ask, over: AbortSignal): Promise<RunnerReply | undefined> {
   const { onAsk, signal } = context;
   if (onAsk === undefined) return { reply: "reject", message: NOBODY };
-  const { id, permission, path, access, paths, command, reason } = ask;
+  const { id, permission, patterns, path, access, paths, command, reason } = ask;
   const { sessionID = ask.sessionID ?? undefined } = context;
   using stop = linkAbort(signal, over);
   try {
@@ -98,6 +98,7 @@ async function question(context: AskContext, ask: Ask, over: AbortSignal): Promi
       {
         permissionID: id,
         permission,
+        patterns,
         path,
         access,
         paths,
