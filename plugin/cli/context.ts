@@ -13,6 +13,8 @@ export interface CliContext {
   home: string;
   /** Connects nothing before it is used. */
   remote: Remote;
+  /** Another one, that asks nobody and shows nothing: for as long as another program has the terminal. To be closed by who made it. */
+  unattended(): Remote;
   /** Resolves when the bytes are handed on, so that memory stays bounded. Rejects with `ReaderLeft` or `output_failed`. */
   write(stream: "stdout" | "stderr", data: Uint8Array | string): Promise<void>;
   /** Not touched before it is asked for: who does not read it leaves it to whoever shares it. */

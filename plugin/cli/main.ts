@@ -108,12 +108,15 @@ function contextOf(invocation: Invocation, interrupt: Interrupt, progress: Progr
         })
       : undefined;
   const plugin = readPluginOptions(openCodeDirectory(env, home));
-  const remote = createRemote({
+  const unattended = {
     config: plugin?.options,
     ...(plugin === undefined ? {} : { configFile: plugin.file }),
     env,
     bundleDirectory: join(packageRoot(import.meta.url), "dist"),
     overrides: { sshConfigFile, identityFile, port },
+  };
+  const remote = createRemote({
+    ...unattended,
     onNotice: (text) => progress.show({ text }),
     ...(terminal === undefined
       ? {}
@@ -130,6 +133,7 @@ function contextOf(invocation: Invocation, interrupt: Interrupt, progress: Progr
     env,
     home,
     remote,
+    unattended: () => createRemote(unattended),
     write,
     stdin: () => process.stdin,
     progress,

@@ -1,5 +1,5 @@
 // `open HOST[:PATH]`: the one command that a user needs: the host is prepared, its directory gets an anchor here,
-// OpenCode serves in the anchor, and the terminal is attached to it.
+// OpenCode serves in the anchor, and the terminal is attached to it through the gateway, which shows the host's files.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { OVERRIDES_VARIABLE } from "../compose.js";
 import { openCodeDirectory, readPluginOptions } from "../config/plugin-options.js";
 import { knownRecord, prepareAnchor } from "../opencode-v1/anchor.js";
 import { anchorPaths } from "../opencode-v1/anchor-path.js";
+import { Gateway } from "../opencode-v1/gateway/gateway.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
 import { hostOf, hostPath, splitHostPath } from "./host-words.js";
@@ -31,11 +32,18 @@ export const open: Command = async (context) => {
     signal: interrupt.signal,
   });
   using _ = context.atExit(() => server.kill("SIGKILL"));
+  const remote = context.unattended();
   try {
+    await using gateway = await Gateway.open({
+      upstream: { port: server.port, authorization: server.authorization },
+      directory: anchor,
+      stateDir: remote.state.directory,
+      runner: remote.runner,
+    });
     progress.clear();
-    return await attach(context, opencode.command, server, anchor);
+    return await attach(context, opencode.command, gateway, anchor);
   } finally {
-    await server.close();
+    await Promise.all([server.close(), remote.close()]);
   }
 };
 
@@ -89,11 +97,11 @@ function inheritedOverrides({ globals }: CliContext): Record<string, string> {
 }
 
 /** OpenCode has the terminal until it ends; its exit status is ours. */
-async function attach(context: CliContext, command: string, server: OpenCodeServer, anchor: string): Promise<number> {
-  const { invocation, interrupt } = context;
-  const client = spawn(command, ["attach", server.url, "--dir", anchor, ...(invocation.rest ?? [])], {
+async function attach(context: CliContext, command: string, gateway: Gateway, anchor: string): Promise<number> {
+  const { invocation, interrupt, env } = context;
+  const client = spawn(command, ["attach", gateway.url, "--dir", anchor, ...(invocation.rest ?? [])], {
     cwd: anchor,
-    env: server.env,
+    env: { ...env, OPENCODE_SERVER_PASSWORD: gateway.password, OPENCODE_SERVER_USERNAME: gateway.username },
     stdio: "inherit",
   });
   interrupt.instead(() => client.kill("SIGTERM"));

@@ -24,17 +24,18 @@ export class OpenCodeServer {
   readonly #ended: Promise<void>;
   #log = "";
   url = "";
-  /** For `attach` and basic auth; it stands in no command line. */
-  readonly env: Record<string, string | undefined>;
+  /** Header of every request. Its password is nobody's but ours, and stands in no command line. */
+  readonly authorization: string;
 
   private constructor(options: OpenCodeServerOptions) {
     const password = randomBytes(24).toString("base64url");
-    this.env = { ...options.env, OPENCODE_SERVER_PASSWORD: password, OPENCODE_SERVER_USERNAME: "opencode" };
+    const user = "opencode";
+    this.authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
     // A group of its own: Ctrl-C in the terminal is the attached client's, and all of it can be ended at once.
     const { command, args } = onLeash(options.command, ["serve", "--hostname", "127.0.0.1", "--port", "0"]);
     this.#child = spawn(command, args, {
       cwd: options.directory,
-      env: this.env,
+      env: { ...options.env, OPENCODE_SERVER_PASSWORD: password, OPENCODE_SERVER_USERNAME: user },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
@@ -61,6 +62,10 @@ export class OpenCodeServer {
         hint: "opencode serve --print-logs shows more",
       });
     }
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
   }
 
   /** Ends it and what it started. Idempotent. */
@@ -103,8 +108,7 @@ export class OpenCodeServer {
 
   /** A request sent in its first moments may stay unanswered for ever: each has a limit, and is sent again. */
   async #healthy(signal: AbortSignal): Promise<void> {
-    const { OPENCODE_SERVER_USERNAME: user, OPENCODE_SERVER_PASSWORD: password } = this.env;
-    const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+    const { authorization } = this;
     for (;;) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(HEALTH_TRY_MS)]);
       const answer = await fetch(`${this.url}/global/health`, { headers: { authorization }, signal: limit }).catch(

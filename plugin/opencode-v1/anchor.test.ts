@@ -32,8 +32,8 @@ describe("an anchor", () => {
     const { directory, record } = await prepare();
     expect(directory).toMatch(/anchors\/[0-9a-f]{8}\/prod\/srv\/app$/);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
-    expect(await findAnchor(stateDir, directory)).toEqual({ kind: "bound", record });
-    expect(await findAnchor(stateDir, join(directory, "deeper"))).toEqual({ kind: "bound", record });
+    expect(await findAnchor(stateDir, directory)).toMatchObject({ kind: "bound", record });
+    expect(await findAnchor(stateDir, join(directory, "deeper"))).toMatchObject({ kind: "bound", record });
   });
 
   it("keeps its workspace when it is made again, so that approvals and sessions stay", async () => {

@@ -88,7 +88,8 @@ export function wishOf({ enforcement, network }: Pick<AnchorRecord, "enforcement
 
 export type FoundAnchor =
   | { kind: "outside" }
-  | { kind: "bound"; record: AnchorRecord }
+  /** `inside`: where it lies below `anchors/`. */
+  | { kind: "bound"; record: AnchorRecord; inside: string }
   /** Inside `anchors/`, but whose it is cannot be told: the tools must still be overridden, and fail. */
   | { kind: "broken"; reason: string };
 
@@ -100,7 +101,7 @@ export async function findAnchor(stateDir: string, directory: string): Promise<F
   const key = inside.split(sep)[0] ?? "";
   if (!/^[0-9a-f]{8}$/.test(key)) return { kind: "broken", reason: "this directory belongs to no host" };
   try {
-    return { kind: "bound", record: await readRecord(join(anchors, key, "anchor.json")) };
+    return { kind: "bound", record: await readRecord(join(anchors, key, "anchor.json")), inside };
   } catch (error) {
     return { kind: "broken", reason: `the anchor's record cannot be read (${(error as Error).message})` };
   }

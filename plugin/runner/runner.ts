@@ -4,7 +4,7 @@ import type { Blocked, CommandState } from "../../protocol/command.js";
 import type { FileKind, FileView } from "../../protocol/file.js";
 import type { Enforcement } from "../../protocol/health.js";
 import type { AskedPath, AskPermission, Reply } from "../../protocol/permission.js";
-import type { FindAnswer, GlobAnswer } from "../../protocol/search.js";
+import type { FindAnswer, GlobAnswer, TextMatch } from "../../protocol/search.js";
 import type { ChangeOf, RevertAnswer, RevertRequest } from "../../protocol/undo.js";
 import type { VcsFileDiff, VcsFileStatus, VcsInfo, VcsMode } from "../../protocol/vcs.js";
 import type { Access, EnforcementWish } from "../../protocol/workspace.js";
@@ -259,6 +259,8 @@ export interface RunnerVcs {
   status(options?: OperationOptions): Promise<VcsFileStatus[]>;
   /** `git`: against HEAD; `branch`: against the merge base with the default branch. `context`: lines, default all. */
   diff(mode: VcsMode, options?: OperationOptions & { context?: number }): Promise<VcsFileDiff[]>;
+  /** Against HEAD, as `git diff` prints it, new files behind it. */
+  raw(options?: OperationOptions): Promise<string>;
 }
 
 /**
@@ -307,6 +309,16 @@ export interface RunnerSession {
     pattern: string,
     options?: OperationOptions & { path?: string; include?: string; limit?: number },
   ): Promise<FindAnswer>;
+  /** The first lines that match a regular expression, as ripgrep tells them; paths relative to the session's directory. `limit`: default 10. */
+  findText(pattern: string, options?: OperationOptions & { limit?: number }): Promise<TextMatch[]>;
+  /**
+   * Names that are like `query`, best first, relative to the session's directory; a directory's ends with a slash. Files and
+   * directories unless `type` says otherwise. `limit`: default 10.
+   */
+  findFiles(
+    query: string,
+    options?: OperationOptions & { type?: "file" | "directory" | undefined; limit?: number },
+  ): Promise<string[]>;
   /** In order, one round trip. With `stop`, steps after a failed one are not done and reported as `aborted`. */
   batch(steps: BatchStep[], options?: OperationOptions & { stop?: boolean }): Promise<BatchResult[]>;
 

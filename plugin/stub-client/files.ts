@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { Type } from "typebox";
 import { codeOf, ignoreMissing, RemoteError } from "../../protocol/errors.js";
 import { BatchAnswer, type BatchRequest, FileNode, FileStat, FileView, FileWritten } from "../../protocol/file.js";
-import { FindAnswer, GlobAnswer, type GlobRequest, type GrepRequest } from "../../protocol/search.js";
+import { FindAnswer, GlobAnswer, type GlobRequest, type GrepRequest, TextMatch } from "../../protocol/search.js";
 import { CHANGE_HEADER, type ChangeOf, toChangeHeader } from "../../protocol/undo.js";
 import type { StubClient } from "./client.js";
 
@@ -137,6 +137,24 @@ export class FileRequests {
 
   glob(body: GlobRequest, asking: Asking): Promise<GlobAnswer> {
     return this.#search(GlobAnswer, "/glob", body, asking);
+  }
+
+  findText(pattern: string, limit: number | undefined, asking: Asking): Promise<TextMatch[]> {
+    return this.#get(Type.Array(TextMatch), "/find", { pattern, limit }, asking);
+  }
+
+  /** Looks only into what is approved: asks nothing. */
+  findFiles(
+    query: string,
+    options: { type?: "file" | "directory" | undefined; limit?: number | undefined },
+    { workspace, signal }: Pick<Asking, "workspace" | "signal">,
+  ): Promise<string[]> {
+    const { type, limit } = options;
+    const search = new URLSearchParams({ query });
+    if (type !== undefined) search.set("type", type);
+    if (limit !== undefined) search.set("limit", String(limit));
+    const path = `/find/file?${search}`;
+    return this.#client.json(Type.Array(Type.String()), { method: "GET", path, workspace, signal });
   }
 
   #search<T extends Parameters<StubClient["json"]>[0]>(schema: T, path: string, query: object, asking: Asking) {

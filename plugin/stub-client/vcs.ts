@@ -24,9 +24,17 @@ export class VcsRequests {
     return this.#get(Type.Array(VcsFileDiff), "/vcs/diff", query, asking);
   }
 
-  #get<T extends TSchema>(schema: T, path: string, query: Record<string, string>, asking: Asking) {
-    const { workspace, onAsk, permissionID, signal } = asking;
-    const search = new URLSearchParams({ ...query, onAsk, ...(permissionID === undefined ? {} : { permissionID }) });
-    return this.#client.json(schema, { method: "GET", path: `${path}?${search}`, workspace, signal });
+  async raw(asking: Asking): Promise<string> {
+    const { body } = await this.#client.send(request("/vcs/diff/raw", {}, asking));
+    return Buffer.from(body).toString("utf8");
   }
+
+  #get<T extends TSchema>(schema: T, path: string, query: Record<string, string>, asking: Asking) {
+    return this.#client.json(schema, request(path, query, asking));
+  }
+}
+
+function request(path: string, query: Record<string, string>, { workspace, onAsk, permissionID, signal }: Asking) {
+  const search = new URLSearchParams({ ...query, onAsk, ...(permissionID === undefined ? {} : { permissionID }) });
+  return { method: "GET" as const, path: `${path}?${search}`, workspace, signal };
 }

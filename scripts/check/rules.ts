@@ -26,7 +26,15 @@ const PLUGIN_LAYERS: Record<string, string[]> = {
   "stub-client": ["waiting", "http", "tunnel/link.ts"],
   runner: ["waiting", "stub-client", "tunnel/link.ts"],
   "opencode-v1": ["runner", "compose.ts", "config", "laptop"],
-  cli: ["runner", "compose.ts", "config", "laptop", "opencode-v1/anchor.ts", "opencode-v1/anchor-path.ts"],
+  cli: [
+    "runner",
+    "compose.ts",
+    "config",
+    "laptop",
+    "opencode-v1/anchor.ts",
+    "opencode-v1/anchor-path.ts",
+    "opencode-v1/gateway/gateway.ts",
+  ],
 };
 
 /** The reason why this import is refused; undefined where it is fine. */

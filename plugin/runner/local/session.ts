@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { FileView } from "../../../protocol/file.js";
 import type { AskedPath } from "../../../protocol/permission.js";
-import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
+import type { FindAnswer, GlobAnswer, TextMatch } from "../../../protocol/search.js";
 import type {
   BatchResult,
   BatchStep,
@@ -37,7 +37,7 @@ import { instructionsOf } from "./instructions.js";
 import { canonicalPath } from "./paths.js";
 import { LocalPlace } from "./place.js";
 import { localPty, type OpenTerminal } from "./pty.js";
-import { findText, globFiles } from "./search.js";
+import { findText, globFiles, likeNames, searchText } from "./search.js";
 import { LocalUndo } from "./undo.js";
 import { viewFile } from "./view.js";
 
@@ -59,6 +59,9 @@ export interface LocalMachine {
   /** Opens terminals (node-pty or what is like it); without it there are none. */
   openTerminal?: OpenTerminal;
 }
+
+/** As OpenCode's own search of text and names. */
+const FIND_LIMIT = 10;
 
 export class LocalRunnerSession implements RunnerSession {
   readonly state: RunnerSessionState;
@@ -202,7 +205,27 @@ export class LocalRunnerSession implements RunnerSession {
     const path = await this.#place.allowed(options.path ?? ".", "read", "grep", options);
     const { directory } = await this.#place.open();
     const { include, limit, signal } = options;
-    return await findText(this.#machine.rg, { directory: directory ?? "/", path }, { pattern, include, limit }, signal);
+    return await searchText(
+      this.#machine.rg,
+      { directory: directory ?? "/", path },
+      { pattern, include, limit },
+      signal,
+    );
+  }
+
+  async findText(pattern: string, options: OperationOptions & { limit?: number } = {}): Promise<TextMatch[]> {
+    const path = await this.#place.allowed(".", "read", "find", options);
+    const { limit = FIND_LIMIT, signal } = options;
+    return (await findText(this.#machine.rg, { directory: path, path: "." }, { pattern }, signal)).slice(0, limit);
+  }
+
+  async findFiles(
+    query: string,
+    options: OperationOptions & { type?: "file" | "directory" | undefined; limit?: number } = {},
+  ): Promise<string[]> {
+    const directory = await this.#place.allowed(".", "read", "find files", options);
+    const names = await likeNames(this.#machine.rg, directory, query, options.type, options.signal);
+    return names.slice(0, options.limit ?? FIND_LIMIT);
   }
 
   async batch(steps: BatchStep[], options: OperationOptions & { stop?: boolean } = {}): Promise<BatchResult[]> {
@@ -235,6 +258,7 @@ export class LocalRunnerSession implements RunnerSession {
     info: () => unsupported("version control"),
     status: () => unsupported("version control"),
     diff: () => unsupported("version control"),
+    raw: () => unsupported("version control"),
   };
 
   exposePort(): Promise<never> {

@@ -2,7 +2,7 @@
 import { codeOf, RemoteError } from "../../../protocol/errors.js";
 import type { FileView } from "../../../protocol/file.js";
 import type { AskedPath } from "../../../protocol/permission.js";
-import type { FindAnswer, GlobAnswer } from "../../../protocol/search.js";
+import type { FindAnswer, GlobAnswer, TextMatch } from "../../../protocol/search.js";
 import { createPty } from "../../stub-client/pty.js";
 import type {
   BatchResult,
@@ -156,6 +156,17 @@ export class SshRunnerSession implements RunnerSession {
     );
   }
 
+  findText(pattern: string, options: OperationOptions & { limit?: number } = {}): Promise<TextMatch[]> {
+    return this.#calls.file(options, (files, asking) => files.findText(pattern, options.limit, asking));
+  }
+
+  findFiles(
+    query: string,
+    options: OperationOptions & { type?: "file" | "directory" | undefined; limit?: number } = {},
+  ): Promise<string[]> {
+    return this.#calls.file(options, (files, asking) => files.findFiles(query, options, asking));
+  }
+
   async batch(steps: BatchStep[], options: OperationOptions & { stop?: boolean } = {}): Promise<BatchResult[]> {
     const { client, files, workspace } = await this.#calls.open();
     const signal = this.#calls.signal(options.signal);
@@ -187,6 +198,7 @@ export class SshRunnerSession implements RunnerSession {
     info: (options = {}) => this.#calls.vcs(options, (vcs, asking) => vcs.info(asking)),
     status: (options = {}) => this.#calls.vcs(options, (vcs, asking) => vcs.status(asking)),
     diff: (mode, options = {}) => this.#calls.vcs(options, (vcs, asking) => vcs.diff(mode, options.context, asking)),
+    raw: (options = {}) => this.#calls.vcs(options, (vcs, asking) => vcs.raw(asking)),
   };
 
   exposePort(): Promise<never> {
