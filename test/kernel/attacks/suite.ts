@@ -7,7 +7,8 @@ import { helperBinary } from "../../fixtures/helper-binary.js";
 import { addUser, isRoot } from "../../ssh/fixtures/users.js";
 import { writeBundle } from "./bundle.js";
 import type { Named } from "./catalogue.js";
-import { type Outcome, outcomesOf } from "./results.js";
+import type { Outcome } from "./results.js";
+import { inShares } from "./shares.js";
 
 /** Not below /tmp: at `mount` a command has a /tmp of its own. */
 const PLACE = "/var/tmp";
@@ -34,22 +35,21 @@ export async function startSuite({ root = false, attacks }: { root?: boolean; at
   const homes: string[] = [];
   return {
     confine: (level, ...options) => [helper, "confine", "--level", level, "--policy", "@policy", ...options, "--"],
-    async run(words, chosen) {
-      const home = await mkdtemp(join(PLACE, "ocr-victim-"));
-      homes.push(home);
-      if (user) await chown(home, user.uid, user.uid);
-      const only = chosen.length === attacks.length ? [] : ["--only", chosen.map(({ id }) => id).join(",")];
-      const text = await output(
-        join(bundle, "driver"),
-        [bundle, home, String(LIMIT_SECONDS), ...only, "--", ...words],
-        {
-          uid: user?.uid,
-          gid: user?.uid,
-          env: { PATH, USER: user?.name ?? process.env.USER, LC_ALL: "C" },
-        },
-      );
-      return outcomesOf(text, chosen);
-    },
+    run: (words, chosen) =>
+      inShares(chosen, async (only) => {
+        const home = await mkdtemp(join(PLACE, "ocr-victim-"));
+        homes.push(home);
+        if (user) await chown(home, user.uid, user.uid);
+        return await output(
+          join(bundle, "driver"),
+          [bundle, home, String(LIMIT_SECONDS), "--only", only, "--", ...words],
+          {
+            uid: user?.uid,
+            gid: user?.uid,
+            env: { PATH, USER: user?.name ?? process.env.USER, LC_ALL: "C" },
+          },
+        );
+      }),
     async [Symbol.asyncDispose]() {
       await user?.remove();
       for (const each of [bundle, ...homes]) await rm(each, { recursive: true, force: true });

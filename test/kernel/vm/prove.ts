@@ -10,7 +10,8 @@ import { Laptop } from "../../cli/fixtures/cli-host.js";
 import { helperBinary, onPath } from "../../fixtures/helper-binary.js";
 import { type Machine as Binary, writeBundle } from "../attacks/bundle.js";
 import { ATTACKS, type Named } from "../attacks/catalogue.js";
-import { type Outcome, outcomesOf, surprises } from "../attacks/results.js";
+import { type Outcome, surprises } from "../attacks/results.js";
+import { inShares } from "../attacks/shares.js";
 import { DEVELOPER_COMMANDS, developerScript } from "./developer-commands.js";
 import type { ExpectedGuest } from "./guests.js";
 import { bootGuest, type Machine } from "./machine.js";
@@ -127,9 +128,7 @@ async function attack(machine: Machine, guest: ExpectedGuest, helper: string, bi
     await runTool("tar", ["-C", folder, "-czf", archive, "."]);
     const bytes = await readFile(archive);
     await rm(archive);
-    expect((await machine.shell("mkdir bundle && tar -xzf - -C bundle && mkdir arena", { input: bytes })).status).toBe(
-      0,
-    );
+    expect((await machine.shell("mkdir bundle && tar -xzf - -C bundle", { input: bytes })).status).toBe(0);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -139,13 +138,15 @@ async function attack(machine: Machine, guest: ExpectedGuest, helper: string, bi
     landlockAbi: guest.landlockAbi,
     levels: { [guest.level]: { ok: true } },
   });
-  const run = async (words: string) => {
-    const home = "/home/labuser";
-    const line = `cd / && PATH=/usr/sbin:/usr/bin:/sbin:/bin ${home}/bundle/driver ${home}/bundle ${home}/arena ${ATTACK_SECONDS} -- ${words}`;
-    const { status, stdout, stderr } = await machine.shell(line);
-    expect(status, stderr).toBe(0);
-    return outcomesOf(stdout, attacks);
-  };
+  const run = (words: string) =>
+    inShares(attacks, async (only, share) => {
+      const home = "/home/labuser";
+      const arena = `${home}/arena${share}`;
+      const line = `mkdir -p ${arena} && cd / && PATH=/usr/sbin:/usr/bin:/sbin:/bin ${home}/bundle/driver ${home}/bundle ${arena} ${ATTACK_SECONDS} --only ${only} -- ${words}`;
+      const { status, stdout, stderr } = await machine.shell(line);
+      expect(status, stderr).toBe(0);
+      return stdout;
+    });
   if (!guest.controlledBy) {
     const control = await run("");
     const failed = control.filter((outcome) => outcome.result !== "escaped" && !mayBeMissing(outcome, guest));

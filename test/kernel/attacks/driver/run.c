@@ -96,7 +96,10 @@ static pid_t parent_of(pid_t pid, char *state) {
 }
 
 size_t descendants(pid_t *into, size_t size) {
-  while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+  pid_t reaped;
+  while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) continue;
+  // who loses its parent becomes our child: without a child there is nobody, and no need to look at all processes
+  if (reaped < 0 && errno == ECHILD) return 0;
   static struct { pid_t pid, parent; } all[32768];
   size_t count = 0, found = 0;
   DIR *proc = opendir("/proc");
