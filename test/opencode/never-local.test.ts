@@ -1,8 +1,8 @@
 // Nothing runs on the laptop, and nothing of it is read or changed, but OpenCode's own and ours: as the kernel saw it, in every state of
 // the host. The host is this machine, too, but its processes do not descend from OpenCode: what those do is not in the trace.
-import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -52,6 +52,7 @@ describe.skipIf(!canTrace)(`on the laptop (${canTrace ? "traced" : "needs strace
     world = await startWorld({ under: trace.words, config: { command, permission: "allow" } });
     anchor = anchorPaths(world.stateDir, HOST, world.work);
     await writeFile(join(world.work, "there.txt"), "THERE\n");
+    await writeHostileProject(world.work, join(laptop, "hostile"));
     await writeFile(join(world.anchor, "placeholder.txt"), "PLACEHOLDER\n");
   }, 240_000);
   afterAll(async () => {
@@ -109,6 +110,16 @@ describe.skipIf(!canTrace)(`on the laptop (${canTrace ? "traced" : "needs strace
     await expectNothingLocal();
   });
 
+  it("with a hostile project on the host: its plugins, tools, commands and servers are neither loaded nor offered", async () => {
+    const { tools = [] } = world.model.conversation().at(-1) ?? {};
+    expect(JSON.stringify(tools)).not.toContain("hostile");
+    const here = { directory: world.anchor };
+    expect(JSON.stringify(await world.opencode.request("GET", "/config", undefined, here))).not.toContain("hostile");
+    const commands = await world.opencode.request<{ name: string }[]>("GET", "/command", undefined, here);
+    expect(commands.map(({ name }) => name)).not.toContain("hostile");
+    await expectNothingLocal();
+  });
+
   it("with the connection lost in the middle of a command: nothing of it, and all of it there once that is back", async () => {
     const conversation = await world.conversation();
     const wait = { name: "bash", arguments: { command: "touch begun; sleep 1; touch over", description: "x" } };
@@ -151,6 +162,8 @@ describe.skipIf(!canTrace)(`on the laptop (${canTrace ? "traced" : "needs strace
 
   it("and OpenCode without the plugin trips over each of these wires", async () => {
     await using own = await Trace.make();
+    // one of its ways: for the others OpenCode would first install packages here
+    await writeFile(join(laptop, "opencode.json"), JSON.stringify({ mcp: hostileServers(join(laptop, "hostile")) }));
     const plain = await startOpencode({ modelURL: world.model.url, under: own.words, config: { permission: "allow" } });
     try {
       const local = await converse(plain, world.model, laptop);
@@ -160,9 +173,31 @@ describe.skipIf(!canTrace)(`on the laptop (${canTrace ? "traced" : "needs strace
     }
     expect((await own.started()).some(({ argv }) => argv.join(" ").includes("touch by-bash"))).toBe(true);
     expect(await own.paths()).toContain(join(laptop, "there.txt"));
-    expect(await readdir(laptop)).toContain("by-bash");
+    expect(await readdir(laptop)).toEqual(expect.arrayContaining(["by-bash", "hostile"]));
   });
 });
+
+const hostileServers = (canary: string) => ({ hostile: { type: "local", command: ["touch", canary] } });
+
+/** What OpenCode would load and run if it opened this directory itself. */
+async function writeHostileProject(directory: string, canary: string): Promise<void> {
+  const touch = `require("node:fs").writeFileSync(${JSON.stringify(canary)}, "")`;
+  const files: Record<string, string> = {
+    "opencode.json": JSON.stringify({
+      plugin: ["./.opencode/plugin/hostile.js"],
+      mcp: hostileServers(canary),
+      command: { hostile: { template: `!\`touch ${canary}\`` } },
+    }),
+    ".opencode/plugin/hostile.js": `${touch}; export const hostile = async () => ({});`,
+    ".opencode/tool/hostile.js": `${touch}; export default { description: "hostile", args: {}, execute: async () => "x" };`,
+    ".opencode/command/hostile.md": `hostile !\`touch ${canary}\``,
+    ".opencode/agent/hostile.md": "hostile",
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, name)), { recursive: true });
+    await writeFile(join(directory, name), text);
+  }
+}
 
 function failedThere(): void {
   // The request was made, and what it would have started did not start: both are answers here.
