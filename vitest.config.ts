@@ -1,5 +1,6 @@
 // Unit tests lie beside their sources; test/ holds what runs real programs. The built file is made once if it is missing.
 import { defineConfig } from "vitest/config";
+import { LongFirst } from "./scripts/test/long-first.js";
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     globalSetup: ["scripts/test/build-once.ts"],
     pool: "forks",
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
