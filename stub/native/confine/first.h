@@ -27,8 +27,15 @@ struct first {
 
 struct reaper { pid_t pid; int gate; };   // pid 0: there is none
 
-// Returns the program's pid, a child of this process as is the reaper; -1 with `*failure`, and nothing is left. From here on nobody
-// looks into this process: the reaper is a copy of it.
+// Ahead of a program, which is then begun in half the time: enters the namespaces (which stay the caller's to close) by a child that
+// waits in them, with the reaper and its /proc. It has run nothing and ends with this process. False: nothing is prepared.
+bool first_prepare(const struct namespaces *namespaces);
+
+// What was prepared was for another policy: it ends. Nothing may be prepared.
+void first_unprepare(void);
+
+// In what was prepared, if something was. Returns the program's pid, a child of this process as is the reaper; -1 with `*failure`, and
+// nothing is left. From here on nobody looks into this process: the reaper is a copy of it.
 pid_t first_begin(const struct first *first, struct reaper *reaper, struct start_failure *failure);
 
 // The program has ended: whether nothing else of it lives. False where that cannot be known.

@@ -320,9 +320,13 @@ int namespace_drop_capabilities(void) {
   return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
 }
 
-int namespace_settle(const struct namespaces *in, const struct policy *policy) {
+int namespace_show_processes(const struct namespaces *in) {
   // read-only: much of it goes by the user, and root's own may set what the kernel runs as the host's root
   if (in->processes && mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return errno;
+  return 0;
+}
+
+int namespace_settle(const struct policy *policy) {
   for (size_t i = 0; i < policy->count; i++) {
     int error = policy->entries[i].kind == ENTRY_HIDE ? hide_again(policy->entries[i].path) : 0;
     if (error != 0) return error;

@@ -26,7 +26,10 @@ int namespace_enter(const struct namespaces *in);
 // What every process in there does before it goes on: gives up all capabilities but those of root's ordinary work. 0 or an errno.
 int namespace_drop_capabilities(void);
 
-// In that child: mounts its /proc, hides again what was replaced since it was hidden, drops the capabilities. 0 or an errno.
-int namespace_settle(const struct namespaces *in, const struct policy *policy);
+// In that child: mounts its /proc, where there are `processes`. 0 or an errno.
+int namespace_show_processes(const struct namespaces *in);
+
+// In the child that becomes a program: hides again what was replaced since it was hidden, drops the capabilities. 0 or an errno.
+int namespace_settle(const struct policy *policy);
 
 #endif

@@ -63,7 +63,8 @@ static int enter_view(const struct confinement *built) {
     _exit(0);
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  return namespace_settle(&built->namespaces, &built->policy);
+  error = namespace_show_processes(&built->namespaces);
+  return error != 0 ? error : namespace_settle(&built->policy);
 }
 
 static struct trial try_level(unsigned level) {

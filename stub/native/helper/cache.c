@@ -16,7 +16,8 @@ enum {
 };
 
 struct donation { uint32_t level; };
-static struct kept { unsigned level; char key[KEY_MAX]; struct built built; uint64_t used; } entries[ENTRIES];
+static struct kept { unsigned level; char key[KEY_MAX]; struct built built; uint64_t used, number; } entries[ENTRIES];
+static uint64_t numbers;
 static size_t count;
 static int donations[2] = { -1, -1 };     // the spawner's end, the helpers' end
 
@@ -62,11 +63,18 @@ static struct kept *find(unsigned level, const char *key) {
   return NULL;
 }
 
-const struct built *cache_find(unsigned level, const char *key) {
+const struct built *cache_find(unsigned level, const char *key, uint64_t *number) {
   struct kept *kept = find(level, key);
+  *number = kept == NULL ? 0 : kept->number;
   if (kept == NULL) return NULL;
   kept->used = now_ms();
   return &kept->built;
+}
+
+const struct built *cache_numbered(uint64_t number) {
+  for (size_t i = 0; i < count; i++)
+    if (entries[i].number == number) return &entries[i].built;
+  return NULL;
 }
 
 static void keep(unsigned level, const char *key, struct built built) {
@@ -75,6 +83,7 @@ static void keep(unsigned level, const char *key, struct built built) {
     struct built old = known->built;
     known->built = built;
     known->used = now_ms();
+    known->number = ++numbers;
     return let_go(&old);
   }
   if (count == ENTRIES) drop(oldest());
@@ -83,6 +92,7 @@ static void keep(unsigned level, const char *key, struct built built) {
   strcpy(kept->key, key);
   kept->built = built;
   kept->used = now_ms();
+  kept->number = ++numbers;
 }
 
 void cache_take(void) {

@@ -14,8 +14,11 @@ void cache_open(void);
 // Takes all that was donated.
 void cache_take(void);
 
-// What there is for this policy, or NULL. It stays the cache's.
-const struct built *cache_find(unsigned level, const char *key);
+// What there is for this policy, or NULL. It stays the cache's. `*number`: its own, never given again; 0 where there is nothing.
+const struct built *cache_find(unsigned level, const char *key, uint64_t *number);
+
+// The same by its number; NULL once it was dropped, or another was built in its place.
+const struct built *cache_numbered(uint64_t number);
 
 // When something is to be dropped that nobody used for long (on the clock of `now_ms`; 0: never), and to drop it.
 uint64_t cache_due(void);

@@ -106,20 +106,22 @@ static void failed(uint32_t id, int error) {
 }
 
 // What an earlier command left for one with this policy. A helper donates before its command runs, so who comes next finds it.
-static const struct built *kept_for(const char *bytes, size_t length) {
+static const struct built *kept_for(const char *bytes, size_t length, uint64_t *number) {
   unsigned level;
   const char *key;
+  *number = 0;
   if (!wire_level(bytes, length, &level, &key) || (level & BUILT_LEVELS) == 0) return NULL;
   cache_take();
-  return cache_find(level, key);
+  return cache_find(level, key, number);
 }
 
 // `bytes` holds a start request behind its kind. A helper that is forked here keeps this memory (copied on write) and uses
 // it in place.
 static void start(uint32_t id, char *bytes, size_t length) {
   if (!make_room()) return failed(id, ENOMEM);
-  const struct built *kept = kept_for(bytes, length);
-  pid_t pid = pool_hand_over(bytes, length, kept);
+  uint64_t number;
+  const struct built *kept = kept_for(bytes, length, &number);
+  pid_t pid = pool_hand_over(bytes, length, kept, number);
   quiet_at = now_us() + QUIET_US;
   if (pool_empty() && empty_at == 0) empty_at = now_us() + RUNNING_US;
   if (pid == 0) pid = fork();
@@ -168,6 +170,7 @@ static bool keep_house(void) {
   reap();
   cache_take();
   cache_expire();
+  pool_expire();
   if (pool_wants()) pool_fill(signals);
   return true;
 }
