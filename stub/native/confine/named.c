@@ -12,7 +12,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+enum {
+  PAGE = 4096,
+  READ_ONLY = 8,                          // beside enum named_how: where reading it is approved, no more has to be known
+};
 
 static const struct policy *view;
 static int view_root = -1;                // the same for all processes of a command: none of them may change its root
@@ -58,14 +61,15 @@ static bool split(const char *path, char *directory, char *name) {
   return true;
 }
 
-// The real path of what is pinned. False where it has none, or a removed one.
-static bool name_it(struct named *out) {
+// The real path of what is pinned. False where it has none, or a removed one, or it need not be told.
+static bool name_it(struct named *out, unsigned how) {
   char link[32];
   struct stat found;
   snprintf(link, sizeof link, "/proc/self/fd/%d", out->fd);
   ssize_t n = readlink(link, out->real, sizeof out->real);
   if (n <= 0 || n >= (ssize_t)sizeof out->real || out->real[0] != '/') return false;
   out->real[n] = 0;
+  if (how & READ_ONLY && !out->absent && grants_look(out->real, false) == VERDICT_COVERED) return false;
   if (fstat(out->fd, &found) != 0 || found.st_nlink == 0) return false;
   out->type = found.st_mode & S_IFMT;
   if (!out->absent) return true;
@@ -94,7 +98,7 @@ static enum found look(int at, const char *path, unsigned how, uint64_t resolve,
     // a link that leads nowhere: making what it names is beyond what can be done for the command
     if (out->fd >= 0 && fstatat(out->fd, out->name, &there, AT_SYMLINK_NOFOLLOW) == 0) return let_go(out);
   }
-  return out->fd >= 0 && name_it(out) ? FOUND : let_go(out);
+  return out->fd >= 0 && name_it(out, how) ? FOUND : let_go(out);
 }
 
 static bool open_root(pid_t pid) {
@@ -139,9 +143,20 @@ static bool is_stand_in(const struct named *named) {
   return !named->absent && fstat(named->fd, &found) == 0 && view_is_stand_in(&found);
 }
 
+// Whether the view holds it, to be read, under what name it may be: the most usual case, so it costs as little as can be.
+static bool may_be_read_in_view(const char *path, unsigned how) {
+  struct stat found;
+  int fd = pin_path(view_root, path, how, 0, RESOLVE_IN_ROOT);
+  if (fd < 0) return false;
+  bool held = fstat(fd, &found) == 0 && found.st_nlink > 0 && !view_is_stand_in(&found);
+  close(fd);
+  return held;
+}
+
 static enum found find_in_view(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
   char text[PATH_MAX];
   if (!open_root(pid) || !absolute(pid, at, path, text) || policy_below(text, "/proc")) return FOUND_NOT;
+  if (!(how & NAMED_WRITE) && may_be_read_in_view(text, how)) return FOUND_NOT;
   if (look(view_root, text, how, RESOLVE_IN_ROOT, out) == FOUND) {
     bool stands_in = is_stand_in(out);    // for what this view does not show: what the host has is meant
     bool held = !stands_in && !(how & NAMED_WRITE) && !out->absent;     // else all that the view holds may be read
@@ -169,6 +184,7 @@ static enum found find_with_us(pid_t pid, int at, const char *path, unsigned how
 enum found named_find(pid_t pid, int at, const char *path, unsigned how, struct named *out) {
   out->fd = -1;
   if (path[0] == 0) return FOUND_NOT;
+  if (!(how & (NAMED_WRITE | NAMED_CREATE))) how |= READ_ONLY;
   enum found found = view != NULL ? find_in_view(pid, at, path, how, out) : find_with_us(pid, at, path, how, out);
   return found == FOUND && policy_below(out->real, "/proc") ? let_go(out) : found;
 }
@@ -178,7 +194,7 @@ enum found named_descriptor(pid_t pid, int descriptor, struct named *out) {
   snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)pid, descriptor);
   out->absent = false;
   out->fd = open(link, O_PATH | O_CLOEXEC);
-  return out->fd >= 0 && name_it(out) ? FOUND : let_go(out);
+  return out->fd >= 0 && name_it(out, 0) ? FOUND : let_go(out);
 }
 
 enum found named_inside(pid_t pid, int at, const char *path, unsigned how, struct named *out) {

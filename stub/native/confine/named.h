@@ -30,7 +30,8 @@ enum found {
 void named_in_view(const struct policy *policy);
 
 // `at`: a descriptor of the process; AT_FDCWD: its working directory. Below /proc, and through one of its magic links, is always
-// FOUND_NOT. With a view, so is what it holds and (with NAMED_WRITE) lets write to: the rest is looked for where the host has it.
+// FOUND_NOT. With a view, so is what it holds and (with NAMED_WRITE) lets write to: the rest is looked for where the host has it. So is
+// what is only to be read and approved for that (grants.h).
 enum found named_find(pid_t pid, int at, const char *path, unsigned how, struct named *out);
 
 // What a descriptor of the process is open on.

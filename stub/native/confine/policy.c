@@ -110,17 +110,21 @@ static bool grants(enum entry_kind kind, bool write) {
   return false;
 }
 
+// Of every call that names something, for every entry: most differ in their first letters.
 bool policy_below(const char *path, const char *root) {
-  size_t length = strlen(root);
-  if (length == 1) return path[0] == '/';
-  return strncmp(path, root, length) == 0 && (path[length] == 0 || path[length] == '/');
+  if (root[1] == 0) return path[0] == '/';
+  while (*root != 0 && *path == *root) {
+    path++;
+    root++;
+  }
+  return *root == 0 && (*path == 0 || *path == '/');
 }
 
 bool policy_covers(const struct policy *policy, const char *path, bool write) {
   size_t hidden = 0, granted = 0;         // lengths of the longest of each
   for (const struct entry *e = policy->entries; e < policy->entries + policy->count; e++) {
-    size_t length = strlen(e->path);
     if (is_file(e->kind) ? strcmp(path, e->path) != 0 : !policy_below(path, e->path)) continue;
+    size_t length = strlen(e->path);
     if (e->kind == ENTRY_HIDE) {
       if (length > hidden) hidden = length;
     } else if (grants(e->kind, write) && length > granted) {
