@@ -14,6 +14,8 @@ export const GAPS = {
   "proc-cmdline": "the command lines of other processes on the host can be read",
   ipc: "System V shared memory, semaphores and message queues of the same user are reached",
   "no-unix-sockets": "no unix socket can be connected to at all: name services, ssh-agent and tmux are not reached",
+  "shared-memory":
+    "POSIX semaphores and shared memory (python's multiprocessing) need an approval of /dev/shm, where those of the user's other programs are",
   "move-copies": "moving a file between two directories copies it",
 } as const satisfies Record<string, string>;
 

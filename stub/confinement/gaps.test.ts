@@ -34,6 +34,11 @@ it("a network that is denied is no gap where the level holds it, and named where
   }
 });
 
+it("the memory that all programs of a user share is a command's own only in a view", () => {
+  const lacking = LEVELS.filter((level) => gapsOf({ ...facts, level }).includes("shared-memory"));
+  expect(lacking).toEqual(["guard", "landlock"]);
+});
+
 it("every gap has its sentence in docs/security.md", () => {
   const page = readFileSync(join(import.meta.dirname, "../../docs/security.md"), "utf8");
   for (const [gap, sentence] of Object.entries(GAPS)) expect(page).toContain(`| \`${gap}\` | ${sentence} |`);

@@ -24,6 +24,7 @@ export function gapsOf({ level, ask, landlockAbi, network, processes }: GapFacts
         "stat",
         "proc-cmdline",
         "ipc",
+        "shared-memory",
         ...(network ? [reach] : []),
       ];
     case "mount":
@@ -46,6 +47,7 @@ export function gapsOf({ level, ask, landlockAbi, network, processes }: GapFacts
         ...(landlockAbi < 2 ? ["move-copies" as const] : []),
         "proc-cmdline",
         "ipc",
+        "shared-memory",
       ];
   }
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { newID } from "../../protocol/ids.js";
 import type { Ask } from "../../protocol/permission.js";
 import type { Approval } from "../../protocol/workspace.js";
+import { hasProgram } from "../fixtures/programs.js";
 import { type Refused, runToEnd, secretFile } from "../fixtures/run-to-end.js";
 import { describe } from "../fixtures/with-compiler.js";
 import { type Workbench, workbench } from "../fixtures/workbench.js";
@@ -229,6 +230,20 @@ describe.each(["landlock", "mount", "mount+landlock"])("at level %s", (level) =>
     expect(other).toMatchObject({ exit: hasView ? 0 : 1 });
     expect(other.hidden).toBeUndefined();
   });
+
+  it.skipIf(!hasProgram("python3"))(
+    "python's multiprocessing needs an approval where shared memory is everybody's, and nothing where a command has its own (needs python3)",
+    async () => {
+      const workspace = await bench.workspace();
+      const command = `python3 -c "import multiprocessing as m; print(m.Pool(2).map(abs, [-1, -2]))"`;
+      const { asked, ended } = await answering(workspace.id, "always", run(workspace.id, command));
+      expect(asked.map(({ patterns }) => patterns)).toEqual(level === "landlock" ? [["/dev/shm/*"]] : []);
+      // a rule set is not widened while it holds: the next run has it
+      expect(ended.exit).toBe(level === "landlock" ? 1 : 0);
+      const { asked: more, ended: next } = await answering(workspace.id, "reject", run(workspace.id, command));
+      expect([more, next.exit, next.output]).toEqual([[], 0, "[1, 2]\n"]);
+    },
+  );
 
   it("a file in /tmp is a command's own where it has a view, and nobody is asked about that", async () => {
     const workspace = await bench.workspace();

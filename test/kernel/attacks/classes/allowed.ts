@@ -17,6 +17,9 @@ export const allowed: AttackClass = {
     }),
     says("devices", `head -c 3 /dev/urandom >/dev/null && : > /dev/null && echo ESCAPED`, { works: true }),
     says("signals to its own children", `sleep 20 & kill $! && echo ESCAPED`, { works: true }),
+    says("shared memory of its own", `echo x > "/dev/shm/ocrs-$$" && rm "/dev/shm/ocrs-$$" && echo ESCAPED`, {
+      lost: "shared-memory",
+    }),
     says("own unix sockets", `"$MISCHIEF" own-socket "$WS"`, { lost: "no-unix-sockets" }),
     says(
       "moving between directories without a copy",
