@@ -13,6 +13,7 @@ import { Gateway } from "../opencode-v1/gateway/gateway.js";
 import { usage } from "./arguments.js";
 import type { CliContext, Command } from "./context.js";
 import { hostOf, hostPath, splitHostPath } from "./host-words.js";
+import { watchOver } from "./leash.js";
 import { findOpenCode } from "./opencode-binary.js";
 import { OpenCodeServer } from "./opencode-server.js";
 import { printable } from "./printable.js";
@@ -105,6 +106,7 @@ async function attach(context: CliContext, command: string, gateway: Gateway, an
     stdio: "inherit",
   });
   interrupt.instead(() => client.kill("SIGTERM"));
+  using _ = client.pid === undefined ? undefined : watchOver(client.pid);
   try {
     return await new Promise((resolve, reject) => {
       client.once("error", reject);
