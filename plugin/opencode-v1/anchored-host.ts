@@ -15,6 +15,8 @@ import { ReadCache } from "./read-cache.js";
 import type { SavedOutput } from "./saved-output.js";
 import type { OutputLimits } from "./tools/descriptions.js";
 import type { ToolHost } from "./tools/tool-host.js";
+import { ChangeOwners } from "./undo/change-owners.js";
+import { Reverts } from "./undo/reverts.js";
 
 export interface AnchoredHostOptions {
   /** Undefined: the anchor is broken, and `reason` says why. */
@@ -39,6 +41,8 @@ export class AnchoredHost implements ToolHost {
   readonly name: string;
   readonly anchor: string;
   readonly asks: Asks;
+  readonly owners = new ChangeOwners();
+  readonly reverts: Reverts;
   readonly connection: ConnectionWatch;
   readonly cache = new ReadCache();
   readonly locks = new PathLocks();
@@ -57,6 +61,14 @@ export class AnchoredHost implements ToolHost {
     this.anchor = options.record?.anchor ?? options.anchor;
     this.asks = new Asks(this.name);
     this.connection = new ConnectionWatch(this.name);
+    this.reverts = new Reverts({
+      host: this.name,
+      directory: () => this.#facts?.directory ?? this.directory,
+      session: () => this.session(),
+      client: options.client,
+      anchor: this.anchor,
+      forgetFile: (sessionID, path) => this.cache.delete(sessionID, path),
+    });
     const { saved, journal } = options;
     this.saved = saved;
     this.journal = journal;
@@ -103,6 +115,7 @@ export class AnchoredHost implements ToolHost {
   }
 
   async close(): Promise<void> {
+    this.reverts.close();
     // That it could not be made was told to the tool that wanted it.
     const session = await this.#session?.catch(() => undefined);
     await session?.close();

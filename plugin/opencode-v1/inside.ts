@@ -38,7 +38,10 @@ export function insideHooks(options: InsideOptions): Hooks {
       options.setLimits(outputLimits(config));
     },
     async event({ event }) {
-      host.asks.handle(event as unknown as LooseEvent);
+      const loose = event as unknown as LooseEvent;
+      host.asks.handle(loose);
+      host.owners.handle(loose);
+      host.reverts.handle(loose);
     },
     tool: {
       bash: createBashTool(host),

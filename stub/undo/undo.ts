@@ -81,7 +81,8 @@ export class Undo {
         this.#clean.add(sessionID);
       },
       before: async (changes) => {
-        if (isOurs) await this.#work(() => this.#keep(workspaceID, of, changes));
+        if (!isOurs) return;
+        await this.#work(() => inTurn(`keep ${sessionID}`, () => this.#keep(workspaceID, of, changes)));
       },
     };
   }
@@ -113,11 +114,18 @@ export class Undo {
             changes.every(stays) ? changes : changes.filter(stays),
           );
         }
-        const kept = await this.#records.changes(sessionID);
-        if (kept.length === 0) await this.#records.drop(sessionID);
-        await this.#images.sweep(sessionID, new Set(kept.flatMap(tagsOf)));
+        await this.#sweep(sessionID);
       }),
     );
+  }
+
+  /** Not while a change is being kept, whose image comes before its record. */
+  #sweep(sessionID: string): Promise<void> {
+    return inTurn(`keep ${sessionID}`, async () => {
+      const kept = await this.#records.changes(sessionID);
+      if (kept.length === 0) await this.#records.drop(sessionID);
+      await this.#images.sweep(sessionID, new Set(kept.flatMap(tagsOf)));
+    });
   }
 
   /** The session is no more. */

@@ -13,6 +13,7 @@ import type { PathLocks } from "../path-locks.js";
 import type { ReadCache } from "../read-cache.js";
 import type { HostDirectory } from "../remote-path.js";
 import type { SavedOutput } from "../saved-output.js";
+import type { ChangeOwners } from "../undo/change-owners.js";
 import type { OutputLimits } from "./descriptions.js";
 
 export interface ToolHost {
@@ -28,6 +29,7 @@ export interface ToolHost {
   limits(): OutputLimits;
   connection: ConnectionWatch;
   asks: Asks;
+  owners: ChangeOwners;
   cache: ReadCache;
   locks: PathLocks;
   saved: SavedOutput;
@@ -70,7 +72,7 @@ export async function withCall(
     if (host.connection.lost) await session.describe(signal);
     const facts = await host.facts(signal);
     const at = { directory: facts.directory ?? facts.home, home: facts.home, anchor: host.anchor };
-    const options = { signal, onAsk: asks.onAsk, sessionID: context.sessionID };
+    const options = { signal, onAsk: asks.onAsk, sessionID: context.sessionID, change: host.owners.of(context) };
     const committed = () => guard.extend(WAIT_FOR_COMMAND_MS);
     const result = await work({
       session,
