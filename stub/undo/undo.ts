@@ -20,6 +20,8 @@ const CAP_BYTES = 256 * 1024 * 1024;
 const CHANGES = 2000;
 /** That are kept; those that were longest at rest go first. */
 const UNSAVED = 1000;
+/** The session is in another workspace, perhaps of another installation, or of one that is gone: the change is made all the same. */
+const NOT_OURS = new Set(["session_exists", "session_unknown", "approver_foreign"]);
 
 export interface UndoOptions {
   /** state/undo */
@@ -61,7 +63,7 @@ export class Undo {
     return this.#working > 0;
   }
 
-  /** Keeps what the requests of this call change. `ensure` throws `session_exists` where the session is another workspace's. */
+  /** Keeps what the requests of this call change. `ensure` throws where the session is not the workspace's. */
   recorder(workspaceID: string, of: ChangeOf, ensure: () => Promise<unknown>): ChangeRecorder {
     const { sessionID } = of;
     let isOurs = false;
@@ -70,7 +72,7 @@ export class Undo {
         isOurs = await ensure().then(
           () => true,
           (error: unknown) => {
-            if (codeOf(error) !== "session_exists") throw error;
+            if (!NOT_OURS.has(codeOf(error) ?? "")) throw error;
             this.#options.log.warn({ sessionID, workspaceID }, "a change of another workspace's session is not kept");
             return false;
           },

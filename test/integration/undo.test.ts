@@ -182,6 +182,17 @@ describe("a message that is reverted", () => {
   });
 });
 
+it("a change in the name of another workspace's session is made, and not kept", async () => {
+  const { sessionID, write } = await story();
+  await write(1, "file", "mine");
+  const { project } = await story();
+  const other = changes(project, sessionID);
+  await other.write(2, "file", "theirs");
+  expect(await other.text("file")).toBe("theirs");
+  await other.revert(2);
+  expect(await other.text("file")).toBe("theirs");
+});
+
 it("a stub that is killed while it puts files back finishes at the same request, and can make them again", {
   timeout: 60_000,
 }, async () => {
