@@ -102,7 +102,8 @@ export class Search {
     request: { query: string; type?: "file" | "directory" | undefined; limit?: number | undefined },
   ): Promise<string[]> {
     await using place = await placeOf(context, undefined, "look for files");
-    const { names } = await this.#names(context, place, ["--hidden"], NAMES);
+    const { names, end } = await this.#names(context, place, ["--hidden"], NAMES);
+    checkPattern(end, request.query);
     return confirmNames(place, rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type));
   }
 

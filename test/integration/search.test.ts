@@ -235,4 +235,15 @@ describe("GET /find/file", () => {
     expect(await names("deep&type=directory")).toEqual(["src/deep/"]);
     expect(await names("deep&dirs=false")).toEqual(["src/deep/new.md"]);
   });
+
+  it("says so where ripgrep was killed, and not that there is nothing", async () => {
+    const killed = join(await bench.outside("killed"), "rg");
+    await writeFile(killed, "#!/bin/sh\nkill -9 $$\n", { mode: 0o755 });
+    const { directory } = await bench.workspace();
+    const pass = { allows: () => true, require: async () => undefined, asker: { signal: AbortSignal.timeout(20_000) } };
+    const base = { directory, home: "/nonexistent" };
+    const context = { pass: pass as unknown as Pass, base, installRoot: "/nonexistent", umask: 0o022 };
+    const names = new Search({ ripgrep: killed }).findFiles(context, { query: "" });
+    await expect(names).rejects.toMatchObject({ code: "internal", message: "ripgrep was killed" });
+  });
 });
