@@ -9,7 +9,9 @@ vi.setConfig({ testTimeout: 120_000 });
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ config: { permission: { bash: "allow" } } });
+  // nothing is said of what lies outside: that OpenCode asks about by itself
+  const permission = { bash: { "*": "allow", "rm *": "ask" }, edit: "ask", read: "ask", grep: "ask", glob: "ask" };
+  world = await startWorld({ config: { permission } });
 }, 180_000);
 afterAll(async () => {
   await world?.stop();
@@ -33,6 +35,40 @@ it("the level and its named gaps are in the first result of a session, in every 
   expect(toasts()[0]).toMatchObject({ variant: "info", message: expect.stringContaining("the kernel holds") });
   const other = await world.conversation();
   expect((await other.say("go", [bash("echo three")])).told[0]).toContain("alpha: enforcement");
+});
+
+/** Names that the plugin's source asks with. */
+async function namesAskedWith(): Promise<string[]> {
+  const folder = join(import.meta.dirname, "../../plugin/opencode-v1");
+  const names = new Set<string>();
+  for (const file of await readdir(folder, { recursive: true })) {
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    for (const [, name = ""] of (await readFile(join(folder, file), "utf8")).matchAll(/permission: "(\w+)"/g))
+      names.add(name);
+  }
+  return [...names].sort();
+}
+
+it("every name that the plugin asks with is one that OpenCode prompts for: it lets pass in silence what it has no rule for", async () => {
+  const conversation = await world.conversation();
+  const call = (name: string, args: Record<string, unknown>) => ({ calls: [{ name, arguments: args }] });
+  const saying = conversation.say("go", [
+    call("write", { filePath: join(world.anchor, "asked.txt"), content: "asked\n" }),
+    call("read", { filePath: join(world.anchor, "asked.txt") }),
+    call("grep", { pattern: "asked" }),
+    call("glob", { pattern: "*.txt" }),
+    bash("rm asked.txt"),
+    // no rule at all is there for this one
+    bash("cat /etc/machine-id"),
+  ]);
+  const asked = new Set<string>();
+  for (const _ of (await namesAskedWith()).keys()) {
+    const ask = await world.nextAsk(conversation.sessionID);
+    asked.add(ask.permission);
+    await world.reply(ask, "once");
+  }
+  expect([...asked].sort()).toEqual(await namesAskedWith());
+  await saying;
 });
 
 it("a run that its user let go unconfined is labelled, was asked for, and says nothing of the next one", async () => {
