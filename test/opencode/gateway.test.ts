@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { Remote } from "../../plugin/compose.js";
@@ -101,6 +101,12 @@ function shape({ status, text }: Got): unknown {
   return { status, body: "location" in body ? { ...body, location: "its own" } : body };
 }
 
+/** A search for names that finds nothing is asked again: a stub on a busy machine has been seen to answer [] now and then. */
+async function withNames(path: string, wanted: unknown): Promise<unknown> {
+  const once = shape(await inAnchor(path));
+  return isDeepStrictEqual(once, wanted) ? once : shape(await inAnchor(path));
+}
+
 const SAME = [
   ...["", ".", "sub", "sub/", "sp ace", "bare", "nope", "..", "/etc", "only-on-the-host.txt", "out"].flatMap((path) => [
     `/file?path=${encodeURIComponent(path)}`,
@@ -147,8 +153,10 @@ describe("files, names and version control of an anchor", () => {
     const ours = [];
     const theirs = [];
     for (const path of SAME) {
-      ours.push({ path, got: shape(await inAnchor(path)) });
-      theirs.push({ path, got: shape(await plain(path)) });
+      const got = shape(await plain(path));
+      theirs.push({ path, got });
+      const isNames = /find.*query=/.test(path);
+      ours.push({ path, got: isNames ? await withNames(path, got) : shape(await inAnchor(path)) });
     }
     expect(ours).toEqual(theirs);
   });
@@ -181,9 +189,11 @@ describe("files, names and version control of an anchor", () => {
       expect({ path, shown }).toEqual({ path, shown: expect.not.stringContaining(CANARY) });
     }
     // Where a request names no directory, and where a header does.
-    expect((await get("/find/file?query=only-on")).text).toContain("only-on-the-host.txt");
+    const shows = (path: string, init?: RequestInit) =>
+      expect.poll(async () => (await get(path, init)).text, { timeout: 20_000 }).toContain("only-on-the-host.txt");
+    await shows("/find/file?query=only-on");
     const headers = { "x-opencode-directory": encodeURIComponent(world.anchor) };
-    expect((await get("/api/fs/find?query=only-on", { headers })).text).toContain("only-on-the-host.txt");
+    await shows("/api/fs/find?query=only-on", { headers });
     expect(JSON.parse((await inAnchor("/api/fs/list")).text).location).toEqual(
       JSON.parse((await inAnchor("/api/location")).text),
     );
