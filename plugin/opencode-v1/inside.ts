@@ -2,7 +2,7 @@
 import type { Config, Hooks } from "@opencode-ai/plugin";
 import type { AnchoredHost } from "./anchored-host.js";
 import type { LooseEvent, OpencodeClient } from "./opencode-types.js";
-import { type HostFile, type PromptPart, partsForHost } from "./prompt-files.js";
+import { type HostFile, namesFile, type PromptPart, partsForHost } from "./prompt-files.js";
 import { withoutLaptopFiles } from "./prompt-references.js";
 import { directoryAnswer, mediaAnswer, textAnswer } from "./read-text.js";
 import { resolveRemote } from "./remote-path.js";
@@ -82,7 +82,7 @@ export function insideHooks(options: InsideOptions): Hooks {
 
   async function useHostFiles(of: unknown[], sessionID: string): Promise<void> {
     const parts = of as PromptPart[];
-    if (!parts.some((part) => part.synthetic || part.url?.startsWith("file:"))) return;
+    if (!parts.some(namesFile)) return;
     const replaced = await partsForHost(parts, {
       toHost: (path) => hostPath(host, anchors, path),
       read: (path) => readForPrompt(host, path, sessionID),

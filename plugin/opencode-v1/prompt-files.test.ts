@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { hostFileURL } from "./host-file-url.js";
 import { type PromptFiles, type PromptPart, partsForHost } from "./prompt-files.js";
 
 const ANCHOR = "/state/anchors/0a1b2c3d/prod/srv/app";
@@ -73,6 +74,22 @@ describe("files that a prompt names", () => {
     const read = async () => ({ text: "Image read successfully", attachment });
     const parts = await partsForHost(named(`${ANCHOR}/a.png`), { ...files, read });
     expect(parts.at(-2)).toMatchObject({ type: "file", ...attachment });
+  });
+
+  it("are the host's where the gateway has marked them, so that OpenCode read nothing", async () => {
+    const url = hostFileURL(`${ANCHOR}/a.txt`, "text/plain");
+    const called = 'Called the Read tool with the following input: {"filePath":"a.txt"}';
+    const marked: PromptPart[] = [
+      { ...base, id: "prt_1", type: "text", synthetic: true, text: called },
+      { ...base, id: "prt_2", type: "text", synthetic: true, text: "" },
+      { ...base, id: "prt_3", type: "file", url, mime: "text/plain", filename: "a.txt" },
+    ];
+    for (const parts of [marked, marked.slice(2)]) {
+      expect((await partsForHost(parts, files)).map(({ text }) => text)).toEqual([
+        'Called the Read tool with the following input: {"filePath":"/srv/app/a.txt"}',
+        "CONTENT OF /srv/app/a.txt",
+      ]);
+    }
   });
 
   it("that were pasted as data are left alone, also in a subagent's prompt", async () => {

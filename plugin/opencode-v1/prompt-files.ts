@@ -1,6 +1,7 @@
 // Files that a message names (`@file`, `file:` parts): whatever the path, it means the host's file. OpenCode has read one of that path
 // on the laptop before the plugin sees the message; that is thrown away. What was pasted as data is the user's own, and stays.
 import { fileURLToPath } from "node:url";
+import { pathOfHostFile } from "./host-file-url.js";
 
 /** As much of a message part as matters here. */
 export interface PromptPart {
@@ -70,28 +71,40 @@ interface Group {
   parts: PromptPart[];
 }
 
-/** One file that OpenCode has read: the announcement, what was read, and the file itself, or the failure alone. */
+/** Whether a part stands for a file, so that the message must be looked through. */
+export function namesFile(part: PromptPart): boolean {
+  return part.synthetic === true || (part.url !== undefined && pathOfURL(part.url) !== undefined);
+}
+
+/** One file that OpenCode has read, or believes it has: the announcement, what was read, and the file itself, or the failure alone. */
 function groupAt(parts: PromptPart[], index: number): Group | undefined {
   const part = parts[index];
   if (!part) return undefined;
-  if (part.type === "file" && part.url?.startsWith("file:")) return { path: fileURLToPath(part.url), parts: [part] };
+  const own = part.type === "file" && part.url !== undefined ? pathOfURL(part.url) : undefined;
+  if (own !== undefined) return { path: own, parts: [part] };
   if (part.type !== "text" || !part.synthetic || part.text === undefined) return undefined;
   const failed = part.text.startsWith(FAILED)
     ? /^Read tool failed to read (.*) with the following error: /s.exec(part.text)
     : null;
   if (failed?.[1]) return { path: failed[1], parts: [part] };
-  const path = part.text.startsWith(CALLED) ? pathOf(part.text.slice(CALLED.length)) : undefined;
-  // A file pasted as data has a name, not a path.
-  if (path === undefined || !/^(\/|[A-Za-z]:)/.test(path)) return undefined;
+  if (!part.text.startsWith(CALLED)) return undefined;
   const group = [part];
+  let marked: string | undefined;
   for (const next of parts.slice(index + 1)) {
     const isText = next.type === "text" && next.synthetic && !next.text?.startsWith(CALLED);
     const isFile = next.type === "file" && (next.url?.startsWith("file:") || next.url?.startsWith("data:"));
     if (!isText && !isFile) break;
     group.push(next);
+    if (isFile) marked = pathOfHostFile(next.url ?? "");
     if (isFile) break;
   }
-  return { path, parts: group };
+  const path = marked ?? pathOf(part.text.slice(CALLED.length));
+  // A file pasted as data has a name, not a path.
+  return path === undefined || !/^(\/|[A-Za-z]:)/.test(path) ? undefined : { path, parts: group };
+}
+
+function pathOfURL(url: string): string | undefined {
+  return url.startsWith("file:") ? fileURLToPath(url) : pathOfHostFile(url);
 }
 
 function pathOf(json: string): string | undefined {

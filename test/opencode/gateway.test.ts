@@ -1,8 +1,9 @@
 // The gateway in front of the real OpenCode: what concerns files is the host's, in the shapes that OpenCode gives for the
 // same tree; everything else is OpenCode's; and nobody else comes in.
 import { execFile } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { isDeepStrictEqual, promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -106,6 +107,45 @@ async function withNames(path: string, wanted: unknown): Promise<unknown> {
   const once = shape(await inAnchor(path));
   return isDeepStrictEqual(once, wanted) ? once : shape(await inAnchor(path));
 }
+
+it("a file of a prompt is the host's, text or image, and OpenCode looks for none of it here", async () => {
+  const pixel = Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+  );
+  writeFileSync(join(world.work, "pixel.png"), pixel);
+  writeFileSync(join(world.anchor, "Zebra.md"), `${CANARY}\n`);
+  onTestFinished(() => rmSync(join(world.anchor, "Zebra.md")));
+  const { sessionID } = await world.conversation();
+  const file = (name: string, mime: string) => ({
+    ...{ type: "file", mime, filename: name },
+    url: pathToFileURL(join(world.anchor, name)).href,
+  });
+  const parts = [
+    { type: "text", text: "see @only-on-the-host.txt" },
+    file("only-on-the-host.txt", "text/plain"),
+    file("Zebra.md", "text/plain"),
+    file("nope.txt", "text/plain"),
+    file("pixel.png", "image/png"),
+    { type: "file", mime: "text/plain", filename: "pasted.txt", url: "data:text/plain;base64,cGFzdGVk" },
+  ];
+  const before = world.events.all.length;
+  const answer = await get(`/session/${sessionID}/message`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-opencode-directory": encodeURIComponent(world.anchor) },
+    body: JSON.stringify({ parts }),
+  });
+  expect(answer.status).toBe(200);
+  const shown = JSON.stringify(world.model.conversation().at(-1));
+  for (const text of ["a needle of the host", "# big", "pasted", `no such file or directory: ${world.work}/nope.txt`]) {
+    expect(shown).toContain(text);
+  }
+  const { text: saved } = await inAnchor(`/session/${sessionID}/message`);
+  expect(saved).toContain(`data:image/png;base64,${pixel.toString("base64")}`);
+  expect(shown).not.toContain(CANARY);
+  expect(shown).not.toContain(world.anchor);
+  expect(world.events.all.slice(before).filter(({ type }) => type === "session.error")).toEqual([]);
+});
 
 const SAME = [
   ...["", ".", "sub", "sub/", "sp ace", "bare", "nope", "..", "/etc", "only-on-the-host.txt", "out"].flatMap((path) => [

@@ -29,6 +29,10 @@ export class AnchoredSessions {
     this.#options = options;
   }
 
+  async isAnchor(directory: string): Promise<boolean> {
+    return (await findAnchor(this.#options.stateDir, directory)).kind !== "outside";
+  }
+
   /** Undefined: not one of our directories. Throws `config_invalid` for one of ours that stands for nothing. Opens no connection. */
   async at(directory: string): Promise<AnchoredSession | undefined> {
     const { stateDir } = this.#options;

@@ -7,6 +7,7 @@ import { plainError, serialize } from "./answer.js";
 import { basic, type Door, refusal } from "./door.js";
 import { forward, type Upstream } from "./forward.js";
 import { HostRoutes, type HostRoutesOptions } from "./host-routes.js";
+import { readBody, withHostFiles, withLength } from "./prompt.js";
 import { parseRequestHead, type RequestHead, wantsUpgrade } from "./request-head.js";
 
 /** From the connection to the end of a head. */
@@ -113,13 +114,21 @@ export class Gateway implements AsyncDisposable {
 
   async #answer(socket: Socket, head: RequestHead, rest: Buffer): Promise<void> {
     const work = wantsUpgrade(head) ? undefined : await this.#routes.find(head);
-    if (work === undefined) return forward(socket, head, rest, this.#upstream);
+    if (work === undefined) return this.#pass(socket, head, rest);
     const gone = new AbortController();
     socket.once("close", () => gone.abort());
     // Read on, so that we notice when the client leaves.
     socket.resume();
     const answer = await work(gone.signal);
     if (!gone.signal.aborted) socket.end(serialize(answer));
+  }
+
+  async #pass(socket: Socket, head: RequestHead, rest: Buffer): Promise<void> {
+    if (!(await this.#routes.isPrompt(head))) return forward(socket, head, rest, this.#upstream);
+    const body = await readBody(socket, head, rest);
+    if (body === undefined) return;
+    const prompt = withHostFiles(body);
+    forward(socket, withLength(head, prompt.length), prompt, this.#upstream);
   }
 }
 

@@ -8,6 +8,7 @@ import { filesystemRoutes } from "./filesystem-routes.js";
 import type { Upstream } from "./forward.js";
 import type { HostRoute } from "./host-route.js";
 import { LocationOf } from "./location.js";
+import { isPrompt } from "./prompt.js";
 import { BadQuery } from "./query.js";
 import { header, type RequestHead } from "./request-head.js";
 import { vcsRoutes } from "./vcs-routes.js";
@@ -58,6 +59,13 @@ export class HostRoutes {
         return error instanceof BadQuery ? badQuery(error, api) : failure(error, host);
       }
     };
+  }
+
+  /** Whether it is a prompt for one of our anchors. Opens no connection. */
+  async isPrompt(head: RequestHead): Promise<boolean> {
+    const url = targetOf(head);
+    if (!url || !isPrompt(head, url.path) || url.query.get("workspace")) return false;
+    return await this.#sessions.isAnchor(directoryOf(head, url.query, false) ?? this.#directory);
   }
 
   close(): Promise<void> {
