@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { runTool } from "../../../scripts/build/run-tool.js";
 import { exists } from "../../fixtures/compile-once.js";
 import { type Arch, CACHE, Debian } from "./debian.js";
+import { exclusively } from "./exclusively.js";
 import { fingerprint } from "./fingerprint.js";
 
 const PACKAGES = [
@@ -74,7 +75,13 @@ const COMPILE =
 export async function guestDisk(arch: Arch): Promise<string> {
   const disk = join(CACHE, `disk-${arch}-${fingerprint(PACKAGES, LINKS, FILES, UNUSED, COMPILE)}.ext4`);
   if (await exists(disk)) return disk;
-  await mkdir(CACHE, { recursive: true });
+  await exclusively(`bookworm-${arch}`, async () => {
+    if (!(await exists(disk))) await makeDisk(arch, disk);
+  });
+  return disk;
+}
+
+async function makeDisk(arch: Arch, disk: string): Promise<void> {
   const work = await mkdtemp(join(CACHE, "disk-"));
   try {
     const root = join(work, "root");
@@ -101,5 +108,4 @@ export async function guestDisk(arch: Arch): Promise<string> {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  return disk;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { runTool } from "../../../scripts/build/run-tool.js";
 import { exists } from "../../fixtures/compile-once.js";
 import { type Arch, CACHE, Debian, type Suite } from "./debian.js";
+import { exclusively } from "./exclusively.js";
 import { fingerprint } from "./fingerprint.js";
 
 export interface Kernel {
@@ -26,8 +27,13 @@ export async function debianKernel(suite: Suite, arch: Arch): Promise<Kernel> {
   const folder = join(CACHE, `kernel-${suite}-${arch}-${fingerprint(init, MODULES)}`);
   const kernel = { image: join(folder, "vmlinuz"), initramfs: join(folder, "initramfs.gz") };
   if (await exists(kernel.initramfs)) return kernel;
+  await exclusively(`${suite}-${arch}`, async () => {
+    if (!(await exists(kernel.initramfs))) await makeKernel(suite, arch, init, folder);
+  });
+  return kernel;
+}
 
-  await mkdir(CACHE, { recursive: true });
+async function makeKernel(suite: Suite, arch: Arch, init: string, folder: string): Promise<void> {
   const work = await mkdtemp(join(CACHE, "kernel-"));
   try {
     const debian = Debian.of(suite, arch);
@@ -62,7 +68,6 @@ export async function debianKernel(suite: Suite, arch: Arch): Promise<Kernel> {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  return kernel;
 }
 
 /** As MODULE.ko, numbered in the order of loading. */
