@@ -104,7 +104,7 @@ export class Search {
     await using place = await placeOf(context, undefined, "look for files");
     const { names, end } = await this.#names(context, place, ["--hidden"], NAMES);
     checkPattern(end, request.query);
-    return confirmNames(place, rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type));
+    return await confirmNames(place, rankNames(names, request.query, request.limit ?? FIND_LIMIT, request.type));
   }
 
   async #search(context: FileContext, request: Pattern, usual: number): Promise<Found> {

@@ -236,6 +236,14 @@ describe("GET /find/file", () => {
     expect(await names("deep&dirs=false")).toEqual(["src/deep/new.md"]);
   });
 
+  it("looks at every name before it lets go of the directory", async () => {
+    const { id, directory } = await bench.workspace();
+    const wanted = Array.from({ length: 60 }, (_, index) => `name-${index}`);
+    for (const name of wanted) await writeFile(join(directory, name), "");
+    const { body } = await bench.send<string[]>(`/find/file?query=name&limit=60&workspace=${id}`);
+    expect(body.toSorted()).toEqual(wanted.toSorted());
+  });
+
   it("says so where ripgrep was killed, and not that there is nothing", async () => {
     const killed = join(await bench.outside("killed"), "rg");
     await writeFile(killed, "#!/bin/sh\nkill -9 $$\n", { mode: 0o755 });
